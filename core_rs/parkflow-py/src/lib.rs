@@ -1,0 +1,20 @@
+//! `parkflow._core`: converts, releases the GIL, calls `parkflow-core`, converts back. No rule lives here.
+
+use pyo3::prelude::*;
+
+mod code;
+mod ed25519;
+mod ledger;
+mod stay;
+mod tariff;
+
+/// The extension module `parkflow._core`.
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    code::register(module)?;
+    ed25519::register(module)?;
+    ledger::register(module)?;
+    stay::register(module)?;
+    tariff::register(module)?;
+    Ok(())
+}

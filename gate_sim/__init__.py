@@ -1,0 +1,1 @@
+"""Simulated phones, gates and a payment channel that talk to parkflow over HTTP, all from one seed."""

@@ -1,0 +1,1 @@
+"""parkflow: leave the car park by QR code, pay later."""
