@@ -1,0 +1,1 @@
+"""The one way to Postgres: pool, transactions, named queries, guarded transitions, migrations."""
