@@ -24,7 +24,8 @@ create table operator_token (
     role        text not null check (role in ('admin', 'settlement', 'support')),
     name        text not null,
     created_at  timestamptz not null,
-    revoked_at  timestamptz
+    revoked_at  timestamptz,
+    unique (operator_id, name)
 );
 
 -- Who looked at or changed what, through an operator's token.
@@ -62,22 +63,27 @@ create table lane (
 );
 
 -- tariff --------------------------------------------------------------------------------------------------------------
+-- The same text may be the tariff of several operators, so the hash alone is not the key.
 create table tariff_version (
-    sha256      bytea primary key check (length(sha256) = 32),
     operator_id bigint not null references operator,
+    sha256      bytea not null check (length(sha256) = 32),
     tariff_id   text not null,
     version     integer not null check (version > 0),
     source      text not null,
     currency    text not null,
+    time_zone   text not null,
     created_at  timestamptz not null,
+    primary key (operator_id, sha256),
     unique (operator_id, tariff_id, version)
 );
 
 create table lot_tariff (
-    lot_id     bigint not null references lot,
-    valid_from timestamptz not null,
-    sha256     bytea not null references tariff_version,
-    primary key (lot_id, valid_from)
+    lot_id      bigint not null references lot,
+    valid_from  timestamptz not null,
+    operator_id bigint not null,
+    sha256      bytea not null,
+    primary key (lot_id, valid_from),
+    foreign key (operator_id, sha256) references tariff_version
 );
 
 -- channel -------------------------------------------------------------------------------------------------------------
@@ -279,17 +285,19 @@ create table gate (
     created_at  timestamptz not null
 );
 
--- Up to which instant a gate has uploaded all it saw; what the card return waits for.
+-- Up to which instant a gate has uploaded all it saw; what the card return waits for. A gate that lost its journal begins a
+-- new epoch; the old epoch's row shows what was never uploaded (last_seq > acked_seq).
 create table gate_watermark (
     bucket       smallint not null,
     gate_id      bigint not null references gate,
     epoch        bigint not null,
+    last_seq     bigint not null default 0,
     acked_seq    bigint not null,
     complete_to  timestamptz not null,
     heartbeat_at timestamptz not null,
     clock_offset_ms bigint not null default 0,
     bundle_version bigint not null default 0,
-    primary key (bucket, gate_id)
+    primary key (bucket, gate_id, epoch)
 );
 
 create table bundle (
@@ -390,7 +398,7 @@ create table stay (
     exit_at     timestamptz,
     state       text not null check (state in ('open', 'closed', 'priced', 'abandoned', 'waived')),
     reason      text,
-    tariff_sha256 bytea references tariff_version,
+    tariff_sha256 bytea,
     tzdata_version text,
     fee_minor   bigint check (fee_minor >= 0),
     currency    text not null,
@@ -399,6 +407,7 @@ create table stay (
     created_at  timestamptz not null,
     primary key (bucket, stay_id),
     foreign key (bucket, card_id) references card,
+    foreign key (operator_id, tariff_sha256) references tariff_version (operator_id, sha256),
     check (exit_at is null or exit_at >= entry_at),
     check (state not in ('closed', 'priced') or exit_at is not null),
     check (state <> 'priced' or (tariff_sha256 is not null and fee_minor is not null and fee_lines is not null)),
