@@ -3,6 +3,17 @@
 -- channel accounts are reference tables.
 set local lock_timeout = '5s';
 
+-- limit ---------------------------------------------------------------------------------------------------------------
+-- Uses of a key (a phone, a nonce) inside a window, where there is no Valkey to count them; losing it only forgets limits.
+create table limit_use (
+    bucket     smallint not null check (bucket between 0 and 1023),
+    key_hash   bytea not null check (length(key_hash) = 32),
+    uses       timestamptz[] not null,
+    expires_at timestamptz not null,
+    primary key (bucket, key_hash)
+);
+create index limit_use_by_expiry on limit_use (expires_at);
+
 -- operator ------------------------------------------------------------------------------------------------------------
 create table operator (
     operator_id     bigint primary key,

@@ -1,0 +1,1 @@
+"""The HTTP edge: checks who calls, opens the transaction, calls services and builds answers; no rule lives here."""

@@ -1,0 +1,28 @@
+"""What every handler may ask for: the services of the process, and the business instant of the request."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from parkflow.services import Services
+
+
+def services_of(request: Request) -> Services:
+    """The services that `create_app` was given."""
+    services: Services = request.app.state.services
+    return services
+
+
+Given = Annotated[Services, Depends(services_of)]
+"""A handler's parameter `services: Given`."""
+
+
+def business_now(services: Given) -> datetime:
+    """The instant of the request, read once."""
+    return services.clock.now()
+
+
+Now = Annotated[datetime, Depends(business_now)]
+"""A handler's parameter `now: Now`."""

@@ -1,0 +1,60 @@
+"""What an edge hands down: the few long-lived things of a process, built once and passed as one value."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from parkflow.db.conn import Pool
+from parkflow.db.pool import open_pool
+from parkflow.kit.clock import Clock
+from parkflow.limit.port import Limits
+from parkflow.limit.store import PostgresLimits
+from parkflow.limit.valkey import ValkeyLimits
+from parkflow.settings import Settings, master_key
+from parkflow.vault import Vault
+
+_log = logging.getLogger("parkflow.services")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The long-lived things of one process; nothing in it belongs to one request."""
+
+    pool: Pool
+    clock: Clock
+    settings: Settings
+    vault: Vault
+    channels: Mapping[str, Any]
+    limits: Limits
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, *, clock: Clock, database_dsn: str, redis_url: str | None, application: str
+) -> AsyncIterator[Services]:
+    """The services of a process for the time of the block.
+
+    Limits are counted in Valkey when `redis_url` names one that answers now, else in Postgres.
+    Raises DatabaseUnavailable.
+    """
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(
+            open_pool(database_dsn, size_max=settings.pool_size_max, application=application)
+        )
+        vault = Vault(master_key(settings))
+        limits = await _open_limits(pool, redis_url)
+        stack.push_async_callback(limits.aclose)
+        yield Services(pool, clock, settings, vault, {}, limits)
+
+
+async def _open_limits(pool: Pool, redis_url: str | None) -> Limits:
+    if redis_url is None:
+        return PostgresLimits(pool)
+    valkey = ValkeyLimits(redis_url)
+    if await valkey.reachable():
+        return valkey
+    await valkey.aclose()
+    _log.warning("Valkey does not answer; limits are counted in Postgres")
+    return PostgresLimits(pool)
