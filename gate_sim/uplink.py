@@ -1,0 +1,192 @@
+"""A gate's requests to the service: scans in batches until acknowledged, heartbeats, bundles; each one signed.
+
+Signatures are HTTP Message Signatures (RFC 9421) by the gate's Ed25519 key over method, authority, path, query and
+Content-Digest (RFC 9530), with `created` and a nonce.
+"""
+
+import asyncio
+import json
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from http_message_signatures import HTTPMessageSigner, algorithms
+
+from gate_sim.bundle import BundleShelf
+from gate_sim.journal import Event, Journal
+from gate_sim.link import Link, LinkDown
+from gate_sim.wire import to_instant_text
+from parkflow import core
+
+SCANS_PER_BATCH_MAX = 2_000
+BATCH_BYTES_MAX = 1 << 20
+_BYTES_AROUND_SCANS = 1_024
+_BYTES_AROUND_SCAN = 32
+_COVERED = ("@method", "@authority", "@path", "@query", "content-digest")
+# A service that is restarting is back within seconds; a gate asks again that long before it waits for the next minute.
+_TRIES_MAX = 40
+_PAUSE_SECONDS = 0.25
+
+Results = Counter[str]
+
+
+class UplinkRefused(Exception):
+    """The service answered and said no; the text is its problem document's code and detail."""
+
+
+@dataclass(slots=True)
+class Message:
+    """A request in the shape that the signing library reads and writes."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+
+
+class Uplink:
+    """The sending side of one gate."""
+
+    def __init__(self, gate: str, secret: bytes, journal: Journal, shelf: BundleShelf, link: Link) -> None:
+        self._gate = gate
+        self._secret = secret
+        self._journal = journal
+        self._shelf = shelf
+        self._link = link
+        self._etag: str | None = None
+        self._last_sync_ms: int | None = None
+        self._offset_ms = 0
+
+    async def upload(self, client: httpx.AsyncClient, *, at_ms: int) -> Results:
+        """Send everything that is not acknowledged; how many scans got which result, over all sendings.
+
+        Stops quietly when the line is down: the journal keeps the rest.
+        """
+        results: Results = Counter()
+        while events := _within_bytes(self._journal.unacknowledged(SCANS_PER_BATCH_MAX)):
+            try:
+                answer = await self._post(client, "scans", self._batch(events, at_ms), at_ms)
+            except LinkDown:
+                break
+            sent = {event.seq for event in events}
+            results.update(str(one["result"]) for one in answer["results"] if one["seq"] in sent)
+            if self._link.loses_answer(at_ms):
+                continue
+            before = self._journal.acked_seq
+            self._journal.acknowledge(epoch=answer["epoch"], seq=answer["acked_seq"])
+            if self._journal.acked_seq == before:
+                raise UplinkRefused(f"gate {self._gate}: the service acknowledged nothing: {answer}")
+        return results
+
+    async def heartbeat(self, client: httpx.AsyncClient, *, at_ms: int) -> bool:
+        """Tell the service how far this gate's events go; learn the offset of its clock. False if the line is down."""
+        content = {
+            "epoch": self._journal.epoch,
+            "last_seq": self._journal.last_seq,
+            "gate_at": to_instant_text(at_ms),
+            "offset_ms": self._offset_ms,
+            "bundle_version": self._shelf.version,
+        }
+        try:
+            answer = await self._post(client, "heartbeat", content, at_ms)
+        except LinkDown:
+            return False
+        self._offset_ms = round(datetime.fromisoformat(answer["server_at"]).timestamp() * 1000) - at_ms
+        self._last_sync_ms = at_ms
+        return True
+
+    async def refresh_bundle(self, client: httpx.AsyncClient, *, at_ms: int) -> bool:
+        """Fetch and take a newer bundle if there is one. False if the line is down."""
+        headers = {} if self._etag is None else {"If-None-Match": self._etag}
+        try:
+            answer = await self._send(client, "GET", "bundle", b"", headers, at_ms)
+        except LinkDown:
+            return False
+        if answer.status_code == httpx.codes.NOT_MODIFIED:
+            return True
+        _raise_for(answer)
+        if json.loads(answer.content)["version"] > self._shelf.version:
+            self._shelf.take(answer.content, now_s=at_ms // 1000)
+        self._etag = answer.headers.get("etag")
+        return True
+
+    def _batch(self, events: Sequence[Event], at_ms: int) -> dict[str, object]:
+        scans = [{"seq": event.seq, **event.content} for event in events]
+        synced = self._last_sync_ms
+        return {
+            "epoch": self._journal.epoch,
+            "first_seq": scans[0]["seq"],
+            "prev_hash": self._journal.prev_hash().hex(),
+            "bundle_version": self._shelf.version,
+            "clock": {
+                "gate_at": to_instant_text(at_ms),
+                "last_sync_at": None if synced is None else to_instant_text(synced),
+                "offset_ms": self._offset_ms,
+            },
+            "scans": scans,
+        }
+
+    async def _post(self, client: httpx.AsyncClient, what: str, content: object, at_ms: int) -> dict[str, Any]:
+        body = json.dumps(content, separators=(",", ":")).encode()
+        answer = await self._send(client, "POST", what, body, {"Content-Type": "application/json"}, at_ms)
+        _raise_for(answer)
+        parsed: dict[str, Any] = answer.json()
+        return parsed
+
+    async def _send(
+        self, client: httpx.AsyncClient, method: str, what: str, body: bytes, headers: dict[str, str], at_ms: int
+    ) -> httpx.Response:
+        if not self._link.is_up(at_ms):
+            raise LinkDown
+        url = f"{client.base_url}/v1/gates/{self._gate}/{what}".replace("//v1", "/v1")
+        for _ in range(_TRIES_MAX):
+            # Signed again for each try: the service takes a nonce once.
+            message = self._signed(method, url, headers, body, at_ms)
+            try:
+                answer = await client.request(method, url, content=body, headers=message.headers)
+            except httpx.TransportError:
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise LinkDown
+
+    def _signed(self, method: str, url: str, headers: dict[str, str], body: bytes, at_ms: int) -> Message:
+        message = Message(method, url, dict(headers))
+        signer = HTTPMessageSigner(signature_algorithm=algorithms.ED25519)
+        prepared = signer.prepare(
+            message,
+            key_id=self._gate,
+            created=datetime.fromtimestamp(at_ms // 1000, UTC),
+            nonce=secrets.token_urlsafe(16),
+            tag="parkflow-gate",
+            covered_component_ids=_COVERED,
+            body=body,
+        )
+        signer.apply(message, prepared, core.sign(self._secret, prepared.signature_base))
+        return message
+
+
+def _within_bytes(events: Sequence[Event]) -> Sequence[Event]:
+    """As many of the first events as one request body may hold."""
+    size = _BYTES_AROUND_SCANS
+    for index, event in enumerate(events):
+        size += len(json.dumps(event.content)) + _BYTES_AROUND_SCAN
+        if size > BATCH_BYTES_MAX:
+            return events[:index]
+    return events
+
+
+def _raise_for(answer: httpx.Response) -> None:
+    if answer.is_success:
+        return
+    try:
+        problem = answer.json()
+        reason = f"{problem.get('code')}: {problem.get('detail')}"
+    except ValueError:
+        reason = answer.text[:200]
+    raise UplinkRefused(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {reason}")
