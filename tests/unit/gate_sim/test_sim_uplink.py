@@ -1,0 +1,131 @@
+"""A gate's uploads: signed, repeated until acknowledged, silent while the line is down."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolver, VerifyResult, algorithms
+
+from gate_sim.uplink import UplinkRefused
+from tests.unit.gate_sim.signed import NOW_S, make_gate, phone_with_credential
+
+NOW_MS = NOW_S * 1000
+
+
+@dataclass
+class Service:
+    """The other end of the line: acknowledges what it is sent and remembers the requests."""
+
+    requests: list[httpx.Request] = field(default_factory=list)
+    known: set[tuple[int, int]] = field(default_factory=set)
+    failures: int = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if self.failures:
+            self.failures -= 1
+            raise httpx.ReadTimeout("the answer did not come", request=request)
+        batch = json.loads(request.content)
+        results = []
+        for scan in batch["scans"]:
+            event = (batch["epoch"], scan["seq"])
+            results.append({"seq": scan["seq"], "result": "duplicate" if event in self.known else "accepted"})
+            self.known.add(event)
+        acked = max(seq for _, seq in self.known)
+        return httpx.Response(200, json={"epoch": batch["epoch"], "acked_seq": acked, "results": results})
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(self), base_url="http://127.0.0.1:8000")
+
+
+async def test_everything_is_sent_once_and_forgotten(tmp_path: Path) -> None:
+    gate, service = make_gate(tmp_path), Service()
+    phone, _ = phone_with_credential()
+    for minute in range(3):
+        gate.show(phone.code_at(NOW_S + 60 * minute), at_ms=NOW_MS + 60_000 * minute)
+    async with service.client() as client:
+        results = await gate.uplink.upload(client, at_ms=NOW_MS + 180_000)
+    assert results == {"accepted": 3}
+    assert not gate.journal.unacknowledged(10)
+
+
+async def test_a_lost_answer_makes_the_gate_send_the_batch_twice(tmp_path: Path) -> None:
+    gate, service = make_gate(tmp_path), Service()
+    phone, _ = phone_with_credential()
+    gate.show(phone.code_at(NOW_S), at_ms=NOW_MS)
+    gate.link.answers_lost_at_ms.append(NOW_MS)
+    async with service.client() as client:
+        assert await gate.uplink.upload(client, at_ms=NOW_MS + 60_000) == {"accepted": 1, "duplicate": 1}
+    first, second = (json.loads(request.content)["scans"] for request in service.requests)
+    assert first == second
+
+
+async def test_a_gate_without_a_line_keeps_its_journal(tmp_path: Path) -> None:
+    gate, service = make_gate(tmp_path), Service()
+    phone, _ = phone_with_credential()
+    gate.link.offline.append((NOW_MS, NOW_MS + 7_200_000))
+    gate.show(phone.code_at(NOW_S), at_ms=NOW_MS)
+    async with service.client() as client:
+        assert not await gate.uplink.upload(client, at_ms=NOW_MS + 7_199_999)
+        assert not service.requests
+        assert await gate.uplink.upload(client, at_ms=NOW_MS + 7_200_000) == {"accepted": 1}
+
+
+async def test_a_service_that_restarts_gets_the_batch_again(tmp_path: Path) -> None:
+    gate, service = make_gate(tmp_path), Service(failures=1)
+    phone, _ = phone_with_credential()
+    gate.show(phone.code_at(NOW_S), at_ms=NOW_MS)
+    async with service.client() as client:
+        assert await gate.uplink.upload(client, at_ms=NOW_MS) == {"accepted": 1}
+    nonces = {request.headers["signature-input"] for request in service.requests}
+    assert len(nonces) == 2
+
+
+async def test_the_signature_covers_the_request_and_its_content(tmp_path: Path) -> None:
+    gate, service = make_gate(tmp_path), Service()
+    phone, _ = phone_with_credential()
+    gate.show(phone.code_at(NOW_S), at_ms=NOW_MS)
+    async with service.client() as client:
+        await gate.uplink.upload(client, at_ms=NOW_MS + 60_000)
+    (request,) = service.requests
+    (verified,) = _verify(request)
+    assert set(verified.covered_components) == {
+        '"@method"', '"@authority"', '"@path"', '"@query"', '"content-digest"', '"@signature-params"'
+    }  # fmt: skip
+    assert verified.parameters["created"] == NOW_S + 60
+    assert verified.parameters["keyid"] == gate.post.gate
+    assert verified.parameters["tag"] == "parkflow-gate"
+
+
+async def test_a_refusal_of_the_service_is_said_with_its_code(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path)
+    gate.show("PF1:", at_ms=NOW_MS)
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(403, json={"code": "gate_quarantined", "detail": "call the operator"})
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(refuse), base_url="http://127.0.0.1:8000")
+    async with client:
+        with pytest.raises(UplinkRefused, match="gate_quarantined"):
+            await gate.uplink.upload(client, at_ms=NOW_MS)
+    assert gate.journal.unacknowledged(10)
+
+
+class _Keys(HTTPSignatureKeyResolver):
+    def resolve_public_key(self, key_id: str) -> bytes:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        public = Ed25519PrivateKey.from_private_bytes(b"g" * 32).public_key()
+        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    def resolve_private_key(self, key_id: str) -> bytes:
+        raise AssertionError("nothing is signed here")
+
+
+def _verify(request: httpx.Request) -> list[VerifyResult]:
+    verifier = HTTPMessageVerifier(signature_algorithm=algorithms.ED25519, key_resolver=_Keys())
+    return list(verifier.verify(request, max_age=timedelta(days=36_500), expect_tag="parkflow-gate"))
