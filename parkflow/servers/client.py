@@ -68,7 +68,7 @@ def _start(data_dir: Path, settings: Settings) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
 
     def is_there() -> bool:
-        if not _keeper_lives(data_dir):
+        if not keeper_lives(data_dir):
             _start_keeper(data_dir, settings)
         described = _running(data_dir)
         found.extend([described] if described else [])
@@ -116,14 +116,15 @@ def _first_line(keeper: "subprocess.Popen[bytes]") -> dict[str, Any]:
         return {"error": "the keeper of the embedded servers ended without a word; see logs/keeper.log"}
 
 
-def _keeper_lives(data_dir: Path) -> bool:
+def keeper_lives(data_dir: Path) -> bool:
+    """Whether a keeper of the data directory runs, starting and stopping included."""
     with locked_file(keeper_lock(data_dir)) as descriptor:
         return not try_lock(descriptor, fcntl.LOCK_SH)
 
 
 def _running(data_dir: Path) -> dict[str, Any] | None:
     """What the description says, if a keeper stands behind it."""
-    if not _keeper_lives(data_dir):
+    if not keeper_lives(data_dir):
         return None
     try:
         described = json.loads(Home(data_dir, data_dir).description.read_text(encoding="utf-8"))
