@@ -1,0 +1,151 @@
+-- name: insert_gate
+-- $1 id, $2 operator, $3 lot, $4 lane, $5 public key, $6 state, $7 now
+insert into gate (gate_id, operator_id, lot_id, lane_id, public_key, state, created_at)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (public_key) do nothing
+returning gate_id;
+
+-- name: gate_by_key
+-- $1 public key
+select gate_id, operator_id, lot_id, lane_id, public_key, state from gate where public_key = $1;
+
+-- name: gate_row
+-- $1 gate
+select gate_id, operator_id, lot_id, lane_id, public_key, state from gate where gate_id = $1;
+
+-- name: begin_watermark
+-- A gate saw nothing before it was registered. $1 bucket, $2 gate, $3 now
+insert into gate_watermark (bucket, gate_id, epoch, acked_seq, complete_to, heartbeat_at)
+values ($1, $2, 0, 0, $3, $3)
+on conflict (bucket, gate_id, epoch) do nothing;
+
+-- name: insert_events
+-- A gate resends until it is told; the key makes that harmless. $1 bucket, $2 gate, $3 epoch, $4 received at, then per event
+-- $5 seq, $6 content hash, $7 scanned at, $8 direction, $9 medium, $10 content, $11 the gate's verdict, $12 ours
+insert into gate_event (bucket, gate_id, epoch, seq, content_sha256, scanned_at, direction, medium, content, gate_verdict,
+                        verdict, received_at)
+select $1, $2, $3, e.seq, e.content_sha256, e.scanned_at, e.direction, e.medium, e.content, e.gate_verdict, e.verdict, $4
+  from unnest($5::bigint[], $6::bytea[], $7::timestamptz[], $8::text[], $9::text[], $10::jsonb[], $11::text[], $12::text[])
+       as e (seq, content_sha256, scanned_at, direction, medium, content, gate_verdict, verdict)
+on conflict (bucket, gate_id, epoch, seq) do nothing
+returning seq;
+
+-- name: event_hashes
+-- $1 bucket, $2 gate, $3 epoch, $4 seqs
+select seq, content_sha256
+  from gate_event
+ where bucket = $1 and gate_id = $2 and epoch = $3 and seq = any($4::bigint[]);
+
+-- name: insert_conflicts
+-- $1 bucket, $2 gate, $3 epoch, $4 received at, then per event $5 seq, $6 content hash, $7 content
+insert into gate_conflict (bucket, gate_id, epoch, seq, content_sha256, content, received_at)
+select $1, $2, $3, c.seq, c.content_sha256, c.content, $4
+  from unnest($5::bigint[], $6::bytea[], $7::jsonb[]) as c (seq, content_sha256, content)
+on conflict (bucket, gate_id, epoch, seq, content_sha256) do nothing;
+
+-- name: insert_scans
+-- The code's own id decides: of two passages with one code only the first becomes a scan. The rows come sorted by (bucket,
+-- code id), so that two batches with common codes wait for each other in one order. $1 gate, $2 epoch, $3 operator, $4 lot,
+-- $5 received at, then per scan $6 bucket, $7 seq, $8 card, $9 direction, $10 scanned at, $11 code id, $12 serial
+insert into scan (bucket, gate_id, epoch, seq, card_id, operator_id, lot_id, direction, scanned_at, code_id, serial, state,
+                  received_at)
+select s.bucket, $1, $2, s.seq, s.card_id, $3, $4, s.direction, s.scanned_at, s.code_id, s.serial, 'received', $5
+  from unnest($6::smallint[], $7::bigint[], $8::bigint[], $9::text[], $10::timestamptz[], $11::bytea[], $12::bigint[])
+       as s (bucket, seq, card_id, direction, scanned_at, code_id, serial)
+on conflict (bucket, code_id) do nothing
+returning seq;
+
+-- name: insert_replays
+-- $1 gate, $2 epoch, $3 lot, $4 received at, then per scan $5 bucket, $6 seq, $7 card, $8 code id, $9 scanned at
+insert into scan_replay (bucket, gate_id, epoch, seq, card_id, lot_id, code_id, scanned_at, received_at)
+select r.bucket, $1, $2, r.seq, r.card_id, $3, r.code_id, r.scanned_at, $4
+  from unnest($5::smallint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::timestamptz[])
+       as r (bucket, seq, card_id, code_id, scanned_at)
+on conflict (bucket, gate_id, epoch, seq) do nothing;
+
+-- name: mark_replayed
+-- Only the insert of the scans shows which codes were seen before. $1 bucket, $2 gate, $3 epoch, $4 seqs
+update gate_event
+   set verdict = 'replayed'
+ where bucket = $1 and gate_id = $2 and epoch = $3 and seq = any($4::bigint[]);
+
+-- name: contiguous_seq
+-- The last seq before the first gap after $4, looking at most $5 events far. $1 bucket, $2 gate, $3 epoch
+select coalesce(max(seq) filter (where seq - place = $4::bigint), $4::bigint)
+  from (
+       select seq, row_number() over (order by seq) as place
+         from gate_event
+        where bucket = $1 and gate_id = $2 and epoch = $3 and seq > $4::bigint
+        order by seq
+        limit $5
+       ) as later;
+
+-- name: acked_seq
+-- $1 bucket, $2 gate, $3 epoch
+select acked_seq from gate_watermark where bucket = $1 and gate_id = $2 and epoch = $3;
+
+-- name: raise_watermark
+-- What is acknowledged never goes back. A new epoch is complete to where the gate was. $1 bucket, $2 gate, $3 epoch, $4 acked
+-- seq, $5 last seq known, $6 now
+insert into gate_watermark (bucket, gate_id, epoch, acked_seq, last_seq, complete_to, heartbeat_at)
+select $1, $2, $3::bigint, $4::bigint, $5::bigint, max(complete_to), $6::timestamptz
+  from gate_watermark
+ where bucket = $1 and gate_id = $2
+on conflict (bucket, gate_id, epoch) do update
+   set acked_seq = greatest(gate_watermark.acked_seq, excluded.acked_seq),
+       last_seq = greatest(gate_watermark.last_seq, excluded.last_seq),
+       heartbeat_at = greatest(gate_watermark.heartbeat_at, excluded.heartbeat_at);
+
+-- name: beat
+-- Complete only when all that the gate ever wrote is here. $1 bucket, $2 gate, $3 epoch, $4 complete to, $5 clock offset in
+-- milliseconds, $6 bundle version
+update gate_watermark
+   set complete_to = case when last_seq <= acked_seq then greatest(complete_to, $4) else complete_to end,
+       clock_offset_ms = $5,
+       bundle_version = $6
+ where bucket = $1 and gate_id = $2 and epoch = $3
+returning acked_seq;
+
+-- name: gates_behind
+-- Gates that may still hold scans of before $2: the newest epoch counts, and older ones that never came through. $1 operator
+select gate_id
+  from (
+       select w.gate_id, w.complete_to, w.last_seq > w.acked_seq as missing,
+              w.epoch = max(w.epoch) over (partition by w.bucket, w.gate_id) as newest
+         from gate_watermark w
+         join gate g on g.gate_id = w.gate_id
+        where g.operator_id = $1 and g.state <> 'retired'
+       ) as mark
+ where newest or missing
+ group by gate_id
+having min(complete_to) < $2
+ order by gate_id;
+
+-- name: lots_complete_to
+-- Up to which instant every gate of a lot in use has uploaded all. $1 lots
+select lot_id, min(complete_to) as complete_to
+  from (
+       select g.lot_id, w.complete_to, w.last_seq > w.acked_seq as missing,
+              w.epoch = max(w.epoch) over (partition by w.bucket, w.gate_id) as newest
+         from gate_watermark w
+         join gate g on g.gate_id = w.gate_id
+        where g.lot_id = any($1::bigint[]) and g.state <> 'retired'
+       ) as mark
+ where newest or missing
+ group by lot_id;
+
+-- name: newest_bundle
+-- $1 operator
+select version, content_sha256, payload, signature, issued_at, expires_at
+  from bundle
+ where operator_id = $1
+ order by version desc
+ limit 1;
+
+-- name: insert_bundle
+-- Of two that build the same version one wins. $1 operator, $2 version, $3 content hash, $4 payload, $5 signature, $6 issued
+-- at, $7 expires at
+insert into bundle (operator_id, version, content_sha256, payload, signature, issued_at, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (operator_id, version) do nothing
+returning version;

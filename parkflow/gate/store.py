@@ -1,0 +1,112 @@
+"""The rows of gates, their watermarks and bundles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from parkflow.db.conn import Conn, Row
+from parkflow.db.sql import load
+from parkflow.gate.state import GateState
+from parkflow.kit.ids import bucket_of
+
+_SQL = load(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The device at one lane."""
+
+    gate_id: int
+    operator_id: int
+    lot_id: int
+    lane_id: int
+    public_key: bytes
+    state: GateState
+
+    @property
+    def bucket(self) -> int:
+        """Where the gate's events are kept."""
+        return bucket_of(self.gate_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One signed version of what an operator's gates need offline."""
+
+    version: int
+    content_sha256: bytes
+    payload: bytes
+    signature: bytes
+    issued_at: datetime
+    expires_at: datetime
+
+
+async def insert_gate(conn: Conn, gate: Gate, now: datetime) -> bool:
+    """Whether the gate is new; False when its key is in use."""
+    args = (gate.gate_id, gate.operator_id, gate.lot_id, gate.lane_id, gate.public_key, gate.state, now)
+    if await conn.fetchval(_SQL.insert_gate, *args) is None:
+        return False
+    await conn.execute(_SQL.begin_watermark, gate.bucket, gate.gate_id, now)
+    return True
+
+
+async def gate_by_key(conn: Conn, public_key: bytes) -> Gate | None:
+    found = await conn.fetchrow(_SQL.gate_by_key, public_key)
+    return _gate(found) if found else None
+
+
+async def gate(conn: Conn, gate_id: int) -> Gate | None:
+    found = await conn.fetchrow(_SQL.gate_row, gate_id)
+    return _gate(found) if found else None
+
+
+async def acked_seq(conn: Conn, gate: Gate, epoch: int) -> int:
+    """Up to which seq all events of the epoch were acknowledged; 0 for an epoch not met before."""
+    return await conn.fetchval(_SQL.acked_seq, gate.bucket, gate.gate_id, epoch) or 0
+
+
+async def raise_watermark(conn: Conn, gate: Gate, *, epoch: int, acked_seq: int, last_seq: int, now: datetime) -> None:
+    await conn.execute(_SQL.raise_watermark, gate.bucket, gate.gate_id, epoch, acked_seq, last_seq, now)
+
+
+async def beat(
+    conn: Conn, gate: Gate, *, epoch: int, complete_to: datetime, clock_offset_ms: int, bundle_version: int
+) -> int:
+    """Note where the gate is; answers what it has acknowledged of this epoch."""
+    acked: int = await conn.fetchval(
+        _SQL.beat, gate.bucket, gate.gate_id, epoch, complete_to, clock_offset_ms, bundle_version
+    )
+    return acked
+
+
+async def gates_behind(conn: Conn, operator_id: int, instant: datetime) -> list[int]:
+    return [found["gate_id"] for found in await conn.fetch(_SQL.gates_behind, operator_id, instant)]
+
+
+async def lots_complete_to(conn: Conn, lot_ids: Sequence[int]) -> dict[int, datetime]:
+    found = await conn.fetch(_SQL.lots_complete_to, list(lot_ids))
+    return {lot["lot_id"]: lot["complete_to"] for lot in found}
+
+
+async def newest_bundle(conn: Conn, operator_id: int) -> Bundle | None:
+    found = await conn.fetchrow(_SQL.newest_bundle, operator_id)
+    return Bundle(**dict(found.items())) if found else None
+
+
+async def insert_bundle(conn: Conn, operator_id: int, bundle: Bundle) -> bool:
+    """Whether this was the first of its version."""
+    inserted = await conn.fetchval(
+        _SQL.insert_bundle,
+        operator_id,
+        bundle.version,
+        bundle.content_sha256,
+        bundle.payload,
+        bundle.signature,
+        bundle.issued_at,
+        bundle.expires_at,
+    )
+    return inserted is not None
+
+
+def _gate(found: Row) -> Gate:
+    return Gate(**{**dict(found.items()), "state": GateState(found["state"])})

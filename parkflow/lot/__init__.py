@@ -1,0 +1,1 @@
+"""Lots and their lanes: where cars go in and out, and the lot's own rules."""

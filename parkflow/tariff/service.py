@@ -1,0 +1,126 @@
+"""Tariff versions: published once, never changed, assigned to lots from an instant on."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+
+from parkflow import core
+from parkflow.db.conn import Conn
+from parkflow.kit.errors import NotFound, ParkflowError
+from parkflow.lot import service as lot_service
+from parkflow.operator import service as operator_service
+from parkflow.tariff import store
+from parkflow.tariff.store import NewVersion, TariffVersion
+
+__all__ = ["TariffVersion"]
+
+# A parsed tariff is a few kilobytes; a city has tens of them, each with a few versions in use.
+_PARSED_MAX: Final = 512
+# Two texts of one tariff published at once both want the next number; the second takes the one after.
+_PUBLISH_TRIES: Final = 5
+
+
+class TariffInvalid(ParkflowError):
+    """The text is not a tariff in PTL/1."""
+
+    code = "tariff_invalid"
+    status = 422
+
+
+class TariffDoesNotFit(ParkflowError):
+    """A tariff's currency must be its operator's, and its time zone the lot's."""
+
+    code = "tariff_does_not_fit"
+    status = 409
+
+
+class TariffInThePast(ParkflowError):
+    """A tariff cannot replace another in the past: fees of that time may be charged already."""
+
+    code = "tariff_in_the_past"
+    status = 409
+
+
+class TariffAlreadyAssigned(ParkflowError):
+    """The lot has another tariff from exactly this instant; choose a later one."""
+
+    code = "tariff_already_assigned"
+    status = 409
+
+
+class TariffBusy(ParkflowError):
+    """Other versions of this tariff are being published right now; try again."""
+
+    code = "tariff_busy"
+    status = 409
+
+
+async def publish(conn: Conn, *, operator_id: int, source: str, now: datetime) -> TariffVersion:
+    """The version made of the PTL/1 text `source`; the same text again gives the same version.
+
+    Raises TariffInvalid, naming the place in the text, and TariffDoesNotFit when the currency is not the operator's.
+    """
+    parsed = _checked(source)
+    operator = await operator_service.get(conn, operator_id)
+    if parsed.currency != operator.currency:
+        raise TariffDoesNotFit(
+            f"the tariff is in {parsed.currency}, but the operator's currency is {operator.currency}"
+        )
+    sha256 = bytes.fromhex(parsed.sha256)
+    new = NewVersion(parsed.id, sha256, source, parsed.currency, parsed.timezone)
+    for _ in range(_PUBLISH_TRIES):
+        await store.insert_version(conn, operator_id, new, now)
+        if (found := await store.version(conn, operator_id, sha256)) is not None:
+            return found
+    raise TariffBusy
+
+
+async def get(conn: Conn, *, operator_id: int, sha256: bytes) -> TariffVersion:
+    """Raises NotFound, also for a text that only another operator has published."""
+    found = await store.version(conn, operator_id, sha256)
+    if found is None:
+        raise NotFound("the operator has published no tariff of this sha256")
+    return found
+
+
+async def assign(
+    conn: Conn, *, operator_id: int, lot_id: int, sha256: bytes, valid_from: datetime, now: datetime
+) -> None:
+    """Stays that begin at or after `valid_from` are priced by this version; the same again changes nothing.
+
+    A lot's first tariff may begin in the past, later ones may not. Raises NotFound, TariffDoesNotFit, TariffInThePast,
+    TariffAlreadyAssigned.
+    """
+    lot = await lot_service.get(conn, operator_id=operator_id, lot_id=lot_id)
+    version = await get(conn, operator_id=operator_id, sha256=sha256)
+    if version.time_zone != lot.time_zone:
+        raise TariffDoesNotFit(f"the tariff's time zone is {version.time_zone}, but the lot's is {lot.time_zone}")
+    first_from, _ = await store.assigned(conn, lot_id, valid_from)
+    if first_from is not None and first_from < valid_from < now:
+        raise TariffInThePast
+    await store.assign(conn, lot_id=lot_id, valid_from=valid_from, operator_id=operator_id, sha256=sha256)
+    if (await store.assigned(conn, lot_id, valid_from))[1] != sha256:
+        raise TariffAlreadyAssigned
+
+
+async def in_force(conn: Conn, lot_ids: Sequence[int], ats: Sequence[datetime]) -> list[bytes | None]:
+    """For each lot and instant the hash of the version in force then, or None."""
+    return await store.in_force(conn, lot_ids, ats)
+
+
+async def parsed(conn: Conn, hashes: Sequence[bytes]) -> Mapping[bytes, "core.Tariff"]:
+    """The tariffs of the hashes, ready to price."""
+    return {sha256: _parsed(source) for sha256, source in (await store.sources(conn, hashes)).items()}
+
+
+def _checked(source: str) -> "core.Tariff":
+    try:
+        return _parsed(source)
+    except core.TariffError as error:
+        raise TariffInvalid(" ".join(str(error).split())) from error
+
+
+@lru_cache(maxsize=_PARSED_MAX)
+def _parsed(source: str) -> "core.Tariff":
+    return core.Tariff.load(source)
