@@ -35,9 +35,11 @@ from parkflow._core import (
     verify_codes,
     verify_message,
 )
+from parkflow.kit.errors import ParkflowError
 
 __all__ = [
     # Codes and signatures.
+    "PREFIX",
     "PRODUCT_PARKING",
     "PRODUCT_TRANSIT",
     "PURPOSES",
@@ -77,22 +79,27 @@ REASONS: Final[dict[int, str]] = dict(refusal_reasons())
 PURPOSES: Final[tuple[str, ...]] = tuple(message_purposes())
 """What a message may be signed for; `bundle/1` puts `parkflow/bundle/1\\0` before it, unsent."""
 
+PREFIX: Final = "PF1:"
+"""What every code's text begins with."""
+
 PRODUCT_PARKING: Final = 1
 PRODUCT_TRANSIT: Final = 2
 
 
-class CodeError(ValueError):
-    """A text that is not a code; `reason` is the number and `code` the name of what is wrong with it."""
+class CodeError(ParkflowError):
+    """The text is not a parkflow code; `reason` is the name of what is wrong with it."""
 
-    def __init__(self, reason: int) -> None:
+    code = "code_unreadable"
+    status = 422
+
+    def __init__(self, reason: str) -> None:
         self.reason = reason
-        self.code = REASONS[reason]
-        super().__init__(self.code)
+        super().__init__(f"this is not a parkflow code: {reason}")
 
 
 def decode_code(text: str) -> Code:
     """Read a code without checking it: its word is not to be taken for true. Raises `CodeError`."""
     code, reason = read_code(text)
     if code is None:
-        raise CodeError(reason)
+        raise CodeError(REASONS[reason])
     return code
