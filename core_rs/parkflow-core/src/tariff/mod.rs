@@ -1,1 +1,24 @@
-//! Being written.
+//! Tariffs in the language PTL/1: a text is parsed once, then prices stays exactly.
+//!
+//! A fee is built by one small meter (bands, ladders, cycles, edges), then by filters: caps, minimum, one rounding.
+//! It is a pure function of the text, the stay and the compiled-in tz database.
+
+mod calendar;
+mod canonical;
+mod caps;
+mod error;
+mod fee;
+mod meter;
+mod model;
+mod parse;
+mod parse_plan;
+mod parse_when;
+mod place;
+mod receipt;
+mod text;
+
+pub use calendar::tzdata_version;
+pub use error::{PriceError, TariffError};
+pub use fee::{Fee, FeeLine, LineKind, Stay};
+pub use model::Tariff;
+pub use text::TEXT_BYTES_MAX;

@@ -1,0 +1,75 @@
+//! Why a tariff text or a stay is refused: a stable code, the place, and what would be right.
+
+use std::fmt;
+
+/// A tariff text that is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TariffError {
+    /// `tariff_syntax`, `tariff_invalid` or `tariff_unsupported`.
+    pub code: &'static str,
+    /// The field, such as `plans[0].bands[1].ladder[0].unit`; empty for the whole text.
+    pub path: String,
+    /// The line of the text, from 1.
+    pub line: usize,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for TariffError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            write!(out, "line {}: {}", self.line, self.message)
+        } else {
+            write!(out, "line {}, {}: {}", self.line, self.path, self.message)
+        }
+    }
+}
+
+impl std::error::Error for TariffError {}
+
+/// A stay that a valid tariff does not price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PriceError {
+    /// The entry is later than the exit.
+    ExitBeforeEntry,
+    /// An instant outside 1970 to 2100.
+    InstantOutOfRange,
+    /// The stay is longer than the tariff engine prices (20 years).
+    StayTooLong,
+    /// No plan's condition holds for this stay.
+    NoPlan,
+    /// The stay falls into more items than the bound allows.
+    TooManyItems,
+    /// The fee does not fit the money type.
+    FeeTooLarge,
+}
+
+impl PriceError {
+    /// The stable name.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ExitBeforeEntry => "exit_before_entry",
+            Self::InstantOutOfRange => "instant_out_of_range",
+            Self::StayTooLong => "stay_too_long",
+            Self::NoPlan => "no_plan",
+            Self::TooManyItems => "too_many_items",
+            Self::FeeTooLarge => "fee_too_large",
+        }
+    }
+}
+
+impl fmt::Display for PriceError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::ExitBeforeEntry => "the exit is before the entry; give the entry first",
+            Self::InstantOutOfRange => "an instant lies outside 1970 to 2100; give seconds since 1970 in UTC",
+            Self::StayTooLong => "the stay is longer than 20 years; check its entry and exit",
+            Self::NoPlan => "no plan of the tariff applies to this stay; check the vehicle class, the tags and each plan's `if`",
+            Self::TooManyItems => "the stay falls into too many priced items; use longer units, windows or cycles",
+            Self::FeeTooLarge => "the fee is larger than a money amount can be; check the prices",
+        })
+    }
+}
+
+impl std::error::Error for PriceError {}

@@ -1,0 +1,134 @@
+//! Reads a tariff text in PTL/1 into the priced model, or says where it is wrong and what would be right.
+
+use super::calendar::{Zone, DAY_S};
+use super::canonical;
+use super::error::TariffError;
+use super::model::{Choose, Clock, Direction, Rounding, RoundingMode, Tariff};
+use super::parse_plan;
+use super::parse_when::{date_sets, DateSets};
+use super::place::{Fields, Place, PRICE_MINOR_MAX};
+use super::text;
+
+const PLANS_MAX: usize = 64;
+
+/// The fields of a tariff. `words` and `source` are for people: what the tariff says and where it is published.
+const FIELDS: [&str; 15] = [
+    "ptl",
+    "id",
+    "words",
+    "source",
+    "currency",
+    "minor_exponent",
+    "timezone",
+    "clock",
+    "dates",
+    "plans",
+    "choose",
+    "round",
+    "discount_order",
+    "leave",
+    "reentry",
+];
+
+impl Tariff {
+    /// Parses a tariff text (YAML or JSON).
+    ///
+    /// # Errors
+    /// `tariff_syntax` when the text is not readable, `tariff_invalid` when it breaks a rule of the language,
+    /// `tariff_unsupported` when it uses a part of the language that is not priced here.
+    pub fn parse(text: &str) -> Result<Self, TariffError> {
+        let root = text::read(text)?;
+        let place = Place::root(&root);
+        let fields = place.fields(&FIELDS)?;
+        fields.required("ptl")?.integer(1, 1)?;
+        for comment in ["words", "source"] {
+            fields.optional(comment).map(|place| place.text()).transpose()?;
+        }
+        refuse_account_rules(&fields)?;
+        let timezone = fields.required("timezone")?;
+        let zone = Zone::load(timezone.text()?)
+            .ok_or_else(|| timezone.invalid("is not a zone of the tz database; write it as in Asia/Shanghai"))?;
+        let dates = fields.optional("dates").map_or_else(|| Ok(DateSets::new()), |place| date_sets(&place))?;
+        let plans_place = fields.required("plans")?;
+        let plans = parse_plan::plans(&plans_place, PLANS_MAX, &dates)?;
+        let canonical_json = canonical::json(&root);
+        Ok(Self {
+            id: fields.required("id")?.text()?.to_owned(),
+            currency: currency(&fields.required("currency")?)?,
+            minor_exponent: exponent(&fields.required("minor_exponent")?)?,
+            timezone: timezone.text()?.to_owned(),
+            zone,
+            clock: clock(&fields)?,
+            plans,
+            choose: fields.optional("choose").map_or(Ok(Choose::First), |place| {
+                place.word(&[("first", Choose::First), ("lowest", Choose::Lowest)])
+            })?,
+            rounding: rounding(&fields)?,
+            sha256_hex: canonical::sha256_hex(&canonical_json),
+            canonical_json,
+        })
+    }
+}
+
+/// Rules over several stays or several payments need the account's history, which a single stay does not have.
+fn refuse_account_rules(fields: &Fields<'_>) -> Result<(), TariffError> {
+    for name in ["discount_order", "leave", "reentry"] {
+        if let Some(place) = fields.optional(name) {
+            return Err(place.unsupported("this field of the language is not priced by this engine; remove it"));
+        }
+    }
+    Ok(())
+}
+
+fn currency(place: &Place<'_>) -> Result<String, TariffError> {
+    let text = place.text()?;
+    if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        Ok(text.to_owned())
+    } else {
+        Err(place.invalid("needs an ISO 4217 code such as CNY"))
+    }
+}
+
+fn exponent(place: &Place<'_>) -> Result<u8, TariffError> {
+    let digits = place.integer(0, 4)?;
+    u8::try_from(digits).map_err(|_| place.invalid("needs a whole number from 0 to 4"))
+}
+
+fn clock(fields: &Fields<'_>) -> Result<Clock, TariffError> {
+    let mut clock = Clock { step_s: 1, entry: Direction::Floor, exit: Direction::Floor };
+    let Some(place) = fields.optional("clock") else { return Ok(clock) };
+    let parts = place.fields(&["step", "entry", "exit"])?;
+    let words = [("floor", Direction::Floor), ("ceil", Direction::Ceil)];
+    if let Some(step) = parts.optional("step") {
+        clock.step_s = step.integer(1, 60)?;
+        if clock.step_s != 1 && clock.step_s != 60 {
+            return Err(step.invalid("needs 1 (seconds) or 60 (whole minutes)"));
+        }
+    }
+    if let Some(entry) = parts.optional("entry") {
+        clock.entry = entry.word(&words)?;
+    }
+    if let Some(exit) = parts.optional("exit") {
+        clock.exit = exit.word(&words)?;
+    }
+    debug_assert_eq!(DAY_S.checked_rem(clock.step_s), Some(0));
+    Ok(clock)
+}
+
+fn rounding(fields: &Fields<'_>) -> Result<Rounding, TariffError> {
+    let mut rounding = Rounding { to_minor: 1, mode: RoundingMode::HalfUp };
+    let Some(place) = fields.optional("round") else { return Ok(rounding) };
+    let parts = place.fields(&["to", "mode"])?;
+    if let Some(to) = parts.optional("to") {
+        rounding.to_minor = to.integer(1, PRICE_MINOR_MAX)?;
+    }
+    if let Some(mode) = parts.optional("mode") {
+        rounding.mode = mode.word(&[
+            ("half_up", RoundingMode::HalfUp),
+            ("half_even", RoundingMode::HalfEven),
+            ("up", RoundingMode::Up),
+            ("down", RoundingMode::Down),
+        ])?;
+    }
+    Ok(rounding)
+}

@@ -1,0 +1,196 @@
+//! A node of the tariff text with its path, and the typed ways to read it; every refusal names both.
+
+use super::error::TariffError;
+use super::text::{Node, Value};
+
+/// Longest duration a tariff may name: ten years.
+pub(super) const DURATION_SECONDS_MAX: i64 = 3_660 * 86_400;
+/// Largest price in minor units; with the other bounds no sum leaves 128 bits.
+pub(super) const PRICE_MINOR_MAX: i64 = 1_000_000_000_000;
+/// Fields that the language has and this engine refuses, wherever they stand.
+const FIELDS_NOT_PRICED: [&str; 6] = ["valid", "version_at", "like", "factor_bp", "table", "per_day_max"];
+
+/// A node and the path that leads to it.
+#[derive(Clone)]
+pub(super) struct Place<'a> {
+    node: &'a Node,
+    path: String,
+}
+
+/// The fields of a map, all of them known.
+pub(super) struct Fields<'a> {
+    place: Place<'a>,
+    entries: &'a [(String, Node)],
+}
+
+impl<'a> Place<'a> {
+    pub fn root(node: &'a Node) -> Self {
+        Self { node, path: String::new() }
+    }
+
+    /// A refusal at this place.
+    pub fn invalid(&self, message: impl Into<String>) -> TariffError {
+        TariffError { code: "tariff_invalid", path: self.path.clone(), line: self.node.line, message: message.into() }
+    }
+
+    /// A refusal of something the language has and this engine does not price.
+    pub fn unsupported(&self, message: impl Into<String>) -> TariffError {
+        TariffError { code: "tariff_unsupported", ..self.invalid(message) }
+    }
+
+    /// The map at this place; a field outside `known` is refused, never ignored.
+    pub fn fields(&self, known: &[&str]) -> Result<Fields<'a>, TariffError> {
+        let Value::Map(entries) = &self.node.value else {
+            return Err(self.invalid(format!("needs fields such as `{}`", known.first().unwrap_or(&""))));
+        };
+        for (name, node) in entries {
+            if !known.contains(&name.as_str()) {
+                let place = Place { node, path: join(&self.path, name) };
+                if FIELDS_NOT_PRICED.contains(&name.as_str()) {
+                    return Err(place.unsupported("this field of the language is not priced by this engine; remove it"));
+                }
+                return Err(place.invalid(format!("unknown field; known here: {}", known.join(", "))));
+            }
+        }
+        Ok(Fields { place: self.clone(), entries })
+    }
+
+    /// The named values of a map whose names the tariff chooses.
+    pub fn named(&self) -> Result<Vec<(&'a str, Place<'a>)>, TariffError> {
+        let Value::Map(entries) = &self.node.value else {
+            return Err(self.invalid("needs names with values"));
+        };
+        Ok(entries
+            .iter()
+            .map(|(name, node)| (name.as_str(), Place { node, path: join(&self.path, name) }))
+            .collect())
+    }
+
+    /// The items of a list of at most `items_max`.
+    pub fn list(&self, items_max: usize) -> Result<Vec<Place<'a>>, TariffError> {
+        let Value::List(items) = &self.node.value else {
+            return Err(self.invalid("needs a list, such as [ … ]"));
+        };
+        if items.len() > items_max {
+            return Err(self.invalid(format!("has {} items; at most {items_max} are allowed", items.len())));
+        }
+        Ok(items
+            .iter()
+            .enumerate()
+            .map(|(index, node)| Place { node, path: format!("{}[{index}]", self.path) })
+            .collect())
+    }
+
+    /// The items of a list, or the one value that stands in its place.
+    pub fn one_or_list(&self, items_max: usize) -> Result<Vec<Place<'a>>, TariffError> {
+        if matches!(self.node.value, Value::List(_)) {
+            self.list(items_max)
+        } else {
+            Ok(vec![self.clone()])
+        }
+    }
+
+    pub fn is_map(&self) -> bool {
+        matches!(self.node.value, Value::Map(_))
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self.node.value, Value::Null)
+    }
+
+    pub fn text(&self) -> Result<&'a str, TariffError> {
+        match &self.node.value {
+            Value::Text(text) if !text.is_empty() => Ok(text),
+            _ => Err(self.invalid("needs text")),
+        }
+    }
+
+    /// One of a few words.
+    pub fn word<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, TariffError> {
+        let found = match &self.node.value {
+            Value::Text(text) => words.iter().find(|(word, _)| word == text),
+            _ => None,
+        };
+        found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.invalid(format!("needs one of: {}", known.join(", ")))
+        })
+    }
+
+    pub fn boolean(&self) -> Result<bool, TariffError> {
+        match self.node.value {
+            Value::Boolean(value) => Ok(value),
+            _ => Err(self.invalid("needs true or false")),
+        }
+    }
+
+    /// A whole number from `low` to `high`.
+    pub fn integer(&self, low: i64, high: i64) -> Result<i64, TariffError> {
+        match self.node.value {
+            Value::Integer(value) if (low..=high).contains(&value) => Ok(value),
+            _ => Err(self.invalid(format!("needs a whole number from {low} to {high}"))),
+        }
+    }
+
+    /// An amount in minor units.
+    pub fn price_minor(&self) -> Result<i64, TariffError> {
+        self.integer(0, PRICE_MINOR_MAX)
+    }
+
+    /// A length of time in seconds: a number of minutes, or text such as `20s`, `90m`, `1h30m`.
+    pub fn duration_s(&self) -> Result<i64, TariffError> {
+        let seconds = match &self.node.value {
+            Value::Integer(minutes) => minutes.checked_mul(60),
+            Value::Text(text) => spelled_duration_s(text),
+            _ => None,
+        };
+        match seconds {
+            Some(seconds) if (0..=DURATION_SECONDS_MAX).contains(&seconds) => Ok(seconds),
+            _ => Err(self.invalid("needs minutes as a number, or text such as 20s, 90m, 1h30m (at most ten years)")),
+        }
+    }
+
+    /// A length of time of at least one second.
+    pub fn positive_duration_s(&self) -> Result<i64, TariffError> {
+        match self.duration_s()? {
+            0 => Err(self.invalid("must be longer than nothing")),
+            seconds => Ok(seconds),
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    pub fn optional(&self, name: &str) -> Option<Place<'a>> {
+        let (_, node) = self.entries.iter().find(|(entry, _)| entry == name)?;
+        Some(Place { node, path: join(&self.place.path, name) })
+    }
+
+    pub fn required(&self, name: &str) -> Result<Place<'a>, TariffError> {
+        self.optional(name).ok_or_else(|| self.place.invalid(format!("`{name}` is missing")))
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+/// `1h30m`, `90m`, `20s`: each unit at most once, longest first.
+fn spelled_duration_s(text: &str) -> Option<i64> {
+    let mut rest = text;
+    let mut seconds: i64 = 0;
+    for (letter, unit_s) in [('h', 3_600), ('m', 60), ('s', 1)] {
+        if let Some((number, after)) = rest.split_once(letter) {
+            if number.is_empty() || number.len() > 10 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            let count: i64 = number.parse().ok()?;
+            seconds = seconds.checked_add(count.checked_mul(unit_s)?)?;
+            rest = after;
+        }
+    }
+    (rest.is_empty() && !text.is_empty()).then_some(seconds)
+}

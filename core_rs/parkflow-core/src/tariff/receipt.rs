@@ -1,0 +1,62 @@
+//! The canonical record of a priced stay: everything that is needed to compute the fee again.
+
+use std::fmt::Write as _;
+
+use super::canonical::write_text;
+use super::fee::{Fee, Stay};
+use super::model::Tariff;
+
+impl Tariff {
+    /// Compact JSON with sorted names: the inputs, the tariff's hash, the tz database version, the lines and the fee.
+    ///
+    /// The same inputs give the same bytes.
+    #[must_use]
+    pub fn receipt_json(&self, stay: &Stay<'_>, fee: &Fee) -> String {
+        let mut out = String::with_capacity(512);
+        // Writing to a String cannot fail.
+        out.push_str("{\"currency\":");
+        write_text(&mut out, self.currency());
+        let _ = write!(
+            out,
+            ",\"entry_s\":{},\"exit_s\":{},\"fee_minor\":{},\"lines\":[",
+            stay.entry_s, stay.exit_s, fee.fee_minor
+        );
+        for (place, line) in fee.lines.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            let _ = write!(out, "{{\"amount_minor\":{},\"band\":", line.amount_minor);
+            write_text(&mut out, &line.band);
+            let _ = write!(
+                out,
+                ",\"from_s\":{},\"kind\":\"{}\",\"to_s\":{},\"units\":{}}}",
+                line.from_s,
+                line.kind.name(),
+                line.to_s,
+                line.units
+            );
+        }
+        out.push_str("],\"plan\":");
+        write_text(&mut out, &fee.plan);
+        out.push_str(",\"tags\":[");
+        for (place, tag) in stay.tags.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            write_text(&mut out, tag);
+        }
+        out.push_str("],\"tariff_id\":");
+        write_text(&mut out, self.id());
+        let _ = write!(out, ",\"tariff_sha256\":\"{}\",\"timezone\":", self.sha256_hex());
+        write_text(&mut out, self.timezone());
+        out.push_str(",\"tzdata_version\":");
+        write_text(&mut out, self.tzdata_version());
+        out.push_str(",\"vehicle_class\":");
+        match stay.class {
+            Some(class) => write_text(&mut out, class),
+            None => out.push_str("null"),
+        }
+        out.push('}');
+        out
+    }
+}

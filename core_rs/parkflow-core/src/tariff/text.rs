@@ -1,0 +1,156 @@
+//! Tariff text (YAML 1.2, hence JSON too) to a small tree with line numbers, with bounds on size and depth.
+//!
+//! Only what a tariff needs is read: maps, lists, text, whole numbers, true and false. Anchors, aliases, tags and second
+//! documents are refused, so that a text cannot grow while it is read.
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+
+use super::error::TariffError;
+
+/// Longest tariff text in bytes; the largest known tariff has 12 kB.
+pub const TEXT_BYTES_MAX: usize = 256 * 1024;
+/// Deepest nesting; the language itself needs 9.
+const DEPTH_MAX: usize = 24;
+
+/// One value of the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Map(Vec<(String, Node)>),
+    List(Vec<Node>),
+    Text(String),
+    Integer(i64),
+    Boolean(bool),
+    Null,
+}
+
+/// A value and the line it stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    pub line: usize,
+    pub value: Value,
+}
+
+/// A list or map whose end has not come yet.
+struct Open {
+    line: usize,
+    kind: OpenKind,
+}
+
+enum OpenKind {
+    List(Vec<Node>),
+    Map { entries: Vec<(String, Node)>, key: Option<String> },
+}
+
+fn syntax(line: usize, message: impl Into<String>) -> TariffError {
+    TariffError { code: "tariff_syntax", path: String::new(), line, message: message.into() }
+}
+
+/// Reads one document.
+pub(super) fn read(text: &str) -> Result<Node, TariffError> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(syntax(1, format!("the text has {} bytes; at most {TEXT_BYTES_MAX} are read", text.len())));
+    }
+    let mut builder = Builder { open: Vec::new(), root: None };
+    for item in Parser::new_from_str(text) {
+        let (event, span) = item.map_err(|e| syntax(e.marker().line(), format!("not valid YAML: {}", e.info())))?;
+        builder.take(event, span.start.line())?;
+    }
+    builder.root.ok_or_else(|| syntax(1, "the text is empty; a tariff starts with `ptl: 1`"))
+}
+
+struct Builder {
+    open: Vec<Open>,
+    root: Option<Node>,
+}
+
+impl Builder {
+    fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), TariffError> {
+        match event {
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+            Event::DocumentStart(_) if self.root.is_none() => Ok(()),
+            Event::DocumentStart(_) => Err(syntax(line, "a second document; keep one tariff in a file")),
+            Event::Alias(_) => Err(syntax(line, "aliases (`*name`) are not read; write the value out")),
+            Event::Scalar(text, style, anchor, tag) => {
+                refuse_anchor(anchor, tag.is_some(), line)?;
+                self.scalar(&text, style, line)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                refuse_anchor(anchor, tag.is_some(), line)?;
+                self.push(Open { line, kind: OpenKind::List(Vec::new()) })
+            }
+            Event::MappingStart(anchor, tag) => {
+                refuse_anchor(anchor, tag.is_some(), line)?;
+                self.push(Open { line, kind: OpenKind::Map { entries: Vec::new(), key: None } })
+            }
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(Open { line, kind: OpenKind::List(items) }) => {
+                    self.place(Node { line, value: Value::List(items) })
+                }
+                Some(Open { line, kind: OpenKind::Map { entries, .. } }) => {
+                    self.place(Node { line, value: Value::Map(entries) })
+                }
+                None => Err(syntax(line, "an end without a start")),
+            },
+        }
+    }
+
+    fn push(&mut self, open: Open) -> Result<(), TariffError> {
+        if self.open.len() >= DEPTH_MAX {
+            return Err(syntax(open.line, format!("nested deeper than {DEPTH_MAX} levels")));
+        }
+        if let Some(Open { kind: OpenKind::Map { key: None, .. }, .. }) = self.open.last() {
+            return Err(syntax(open.line, "a field name must be text"));
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, line: usize) -> Result<(), TariffError> {
+        if let Some(Open { kind: OpenKind::Map { entries, key: key @ None }, .. }) = self.open.last_mut() {
+            if entries.iter().any(|(name, _)| name == text) {
+                return Err(syntax(line, format!("`{text}` is given twice; keep one of them")));
+            }
+            *key = Some(text.to_owned());
+            return Ok(());
+        }
+        let value = if style == ScalarStyle::Plain { plain(text, line)? } else { Value::Text(text.to_owned()) };
+        self.place(Node { line, value })
+    }
+
+    fn place(&mut self, node: Node) -> Result<(), TariffError> {
+        match self.open.last_mut().map(|open| &mut open.kind) {
+            None => self.root = Some(node),
+            Some(OpenKind::List(items)) => items.push(node),
+            Some(OpenKind::Map { entries, key }) => match key.take() {
+                Some(name) => entries.push((name, node)),
+                None => return Err(syntax(node.line, "a field name must be text")),
+            },
+        }
+        Ok(())
+    }
+}
+
+fn refuse_anchor(anchor: usize, tagged: bool, line: usize) -> Result<(), TariffError> {
+    if anchor != 0 || tagged {
+        return Err(syntax(line, "anchors (`&name`) and tags (`!name`) are not read; write plain values"));
+    }
+    Ok(())
+}
+
+/// The core schema of YAML 1.2 (section 10.3.2) without floats: money and time are never floats here.
+fn plain(text: &str, line: usize) -> Result<Value, TariffError> {
+    Ok(match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" => Value::Boolean(true),
+        "false" | "False" | "FALSE" => Value::Boolean(false),
+        _ => {
+            let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+            if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                let number = text.parse().map_err(|_| syntax(line, "this whole number is too large"))?;
+                Value::Integer(number)
+            } else {
+                Value::Text(text.to_owned())
+            }
+        }
+    })
+}
