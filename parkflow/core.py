@@ -6,18 +6,32 @@ caller broke a promise, such as a secret of the wrong length. Those that take mo
 
 from typing import Final
 
-# --- Codes and signatures -------------------------------------------------------------------------------------------
 from parkflow._core import (
     Code,
     CredentialFields,
     DenyList,
+    Fee,
+    FeeLine,
     IssuerKey,
     KeySet,
+    LedgerError,
+    Pairing,
     Policy,
     ReplayCache,
+    ScanEvent,
+    Tariff,
+    TariffError,
+    Transfer,
     Verdict,
+    charge_paid,
+    charge_raised,
+    charge_refunded,
+    charge_waived,
     check_public_key,
+    check_transfers,
     decode_base45,
+    deposit_paid,
+    deposit_refunded,
     ed25519_verify,
     ed25519_verify_batch,
     encode_base45,
@@ -25,6 +39,9 @@ from parkflow._core import (
     make_code,
     message_purposes,
     open_subject,
+    overpayment_received,
+    overpayment_refunded,
+    pair_scans,
     public_key,
     read_code,
     refusal_reasons,
@@ -34,11 +51,11 @@ from parkflow._core import (
     verify_code,
     verify_codes,
     verify_message,
+    written_off,
 )
 from parkflow.kit.errors import ParkflowError
 
 __all__ = [
-    # Codes and signatures.
     "PREFIX",
     "PRODUCT_PARKING",
     "PRODUCT_TRANSIT",
@@ -48,20 +65,39 @@ __all__ = [
     "CodeError",
     "CredentialFields",
     "DenyList",
+    "Fee",
+    "FeeLine",
     "IssuerKey",
     "KeySet",
+    "LedgerError",
+    "OpenStay",
+    "Pairing",
     "Policy",
     "ReplayCache",
+    "ScanEvent",
+    "Tariff",
+    "TariffError",
+    "Transfer",
     "Verdict",
+    "charge_paid",
+    "charge_raised",
+    "charge_refunded",
+    "charge_waived",
     "check_public_key",
+    "check_transfers",
     "decode_base45",
     "decode_code",
+    "deposit_paid",
+    "deposit_refunded",
     "ed25519_verify",
     "ed25519_verify_batch",
     "encode_base45",
     "issue_credential",
     "make_code",
     "open_subject",
+    "overpayment_received",
+    "overpayment_refunded",
+    "pair_scans",
     "public_key",
     "seal_subject",
     "sign",
@@ -69,6 +105,7 @@ __all__ = [
     "verify_code",
     "verify_codes",
     "verify_message",
+    "written_off",
 ]
 
 # --- Codes and signatures -------------------------------------------------------------------------------------------
@@ -103,3 +140,27 @@ def decode_code(text: str) -> Code:
     if code is None:
         raise CodeError(REASONS[reason])
     return code
+
+
+# --- Tariffs --------------------------------------------------------------------------------------------------------
+#
+# `Tariff.load(text)` reads PTL/1 (YAML or JSON) once; `price` gives the fee with its lines, `price_batch` only fees.
+# Instants are seconds since 1970 in UTC, money is minor units of the tariff's currency. Both raise `TariffError` with a
+# stable `code`, the `path` of the field (or `stays[n]` of a batch) and one line saying what would be right.
+# `Fee.to_json()` is the canonical record that is stored with a charge: the same inputs give the same bytes.
+
+# --- Stays ----------------------------------------------------------------------------------------------------------
+
+OpenStay = ScanEvent
+"""The stay that is open so far, by its entry scan."""
+
+# `pair_scans(groups)` takes the scans of one card in one lot as one group: the open stay or None, and scans in any
+# order.
+# Scans that were held (`awaiting_entry`) are given again with later ones; an entry in `missing_exit` too, until a later
+# stay of the group is closed.
+
+# --- Ledger ---------------------------------------------------------------------------------------------------------
+#
+# The nine constructors are the only way to make a `Transfer`; (code, reference) is unique in the ledger.
+# `check_transfers` gives the change of each account by a batch (kind, owner, debits less credits), or raises
+# `LedgerError`.

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 mod code;
 mod ed25519;
+mod errors;
 mod ledger;
 mod stay;
 mod tariff;

@@ -1,7 +1,246 @@
-//! Being written.
+//! Binding of `parkflow_core::tariff`: a tariff is parsed once, then prices stays without the GIL.
+
+use std::sync::Arc;
+
+use parkflow_core::tariff::{self, PriceError, Stay};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::errors::{coded_error, coded_error_type};
+
+pyo3::create_exception!(_core, TariffError, PyValueError);
+
 /// Adds this part's names to the extension module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("TariffError", coded_error_type::<TariffError>(module.py())?)?;
+    module.add_class::<Tariff>()?;
+    module.add_class::<Fee>()?;
+    module.add_class::<FeeLine>()?;
     Ok(())
+}
+
+fn refused(py: Python<'_>, error: PriceError, index: Option<usize>) -> PyErr {
+    let path = index.map_or_else(String::new, |index| format!("stays[{index}]"));
+    coded_error::<TariffError>(py, error.code(), &path, error.to_string())
+}
+
+#[pyclass(module = "parkflow._core", frozen)]
+pub struct Tariff(Arc<tariff::Tariff>);
+
+#[pymethods]
+impl Tariff {
+    #[staticmethod]
+    fn load(py: Python<'_>, text: &str) -> PyResult<Self> {
+        py.detach(|| tariff::Tariff::parse(text))
+            .map(|tariff| Self(Arc::new(tariff)))
+            .map_err(|error| coded_error::<TariffError>(py, error.code, &error.path, error.to_string()))
+    }
+
+    #[getter]
+    fn id(&self) -> &str {
+        self.0.id()
+    }
+
+    #[getter]
+    fn currency(&self) -> &str {
+        self.0.currency()
+    }
+
+    #[getter]
+    fn minor_exponent(&self) -> u8 {
+        self.0.minor_exponent()
+    }
+
+    #[getter]
+    fn timezone(&self) -> &str {
+        self.0.timezone()
+    }
+
+    #[getter]
+    fn sha256(&self) -> &str {
+        self.0.sha256_hex()
+    }
+
+    #[getter]
+    fn canonical_json(&self) -> &str {
+        self.0.canonical_json()
+    }
+
+    #[getter]
+    fn tzdata_version(&self) -> &'static str {
+        self.0.tzdata_version()
+    }
+
+    #[pyo3(signature = (*, entry_s, exit_s, vehicle_class = None, tags = Vec::new()))]
+    fn price(
+        &self,
+        py: Python<'_>,
+        entry_s: i64,
+        exit_s: i64,
+        vehicle_class: Option<String>,
+        tags: Vec<String>,
+    ) -> PyResult<Fee> {
+        let inputs = Inputs {
+            entry_s,
+            exit_s,
+            vehicle_class,
+            tags,
+        };
+        let fee = py
+            .detach(|| inputs.with_stay(|stay| self.0.price(stay)))
+            .map_err(|e| refused(py, e, None))?;
+        Ok(Fee {
+            tariff: Arc::clone(&self.0),
+            inputs,
+            priced: fee,
+        })
+    }
+
+    #[pyo3(signature = (entry_s, exit_s, *, vehicle_class = None, tags = Vec::new()))]
+    fn price_batch(
+        &self,
+        py: Python<'_>,
+        entry_s: Vec<i64>,
+        exit_s: Vec<i64>,
+        vehicle_class: Option<String>,
+        tags: Vec<String>,
+    ) -> PyResult<Vec<i64>> {
+        if entry_s.len() != exit_s.len() {
+            return Err(PyValueError::new_err("entry_s and exit_s must have the same length"));
+        }
+        let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+        let class = vehicle_class.as_deref();
+        py.detach(|| {
+            let stays = entry_s.iter().zip(&exit_s).enumerate();
+            stays
+                .map(|(index, (entry_s, exit_s))| {
+                    let stay = Stay {
+                        entry_s: *entry_s,
+                        exit_s: *exit_s,
+                        class,
+                        tags: &tags,
+                    };
+                    self.0.price_minor(&stay).map_err(|error| (error, index))
+                })
+                .collect::<Result<Vec<i64>, (PriceError, usize)>>()
+        })
+        .map_err(|(error, index)| refused(py, error, Some(index)))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Tariff({}, {}, {})", self.0.id(), self.0.currency(), self.0.timezone())
+    }
+}
+
+/// The inputs of a fee, owned.
+struct Inputs {
+    entry_s: i64,
+    exit_s: i64,
+    vehicle_class: Option<String>,
+    tags: Vec<String>,
+}
+
+impl Inputs {
+    fn with_stay<T>(&self, work: impl FnOnce(&Stay<'_>) -> T) -> T {
+        let tags: Vec<&str> = self.tags.iter().map(String::as_str).collect();
+        let class = self.vehicle_class.as_deref();
+        work(&Stay {
+            entry_s: self.entry_s,
+            exit_s: self.exit_s,
+            class,
+            tags: &tags,
+        })
+    }
+}
+
+#[pyclass(module = "parkflow._core", frozen)]
+pub struct Fee {
+    tariff: Arc<tariff::Tariff>,
+    inputs: Inputs,
+    priced: tariff::Fee,
+}
+
+#[pymethods]
+impl Fee {
+    #[getter]
+    fn fee_minor(&self) -> i64 {
+        self.priced.fee_minor
+    }
+
+    #[getter]
+    fn currency(&self) -> &str {
+        self.tariff.currency()
+    }
+
+    #[getter]
+    fn plan(&self) -> &str {
+        &self.priced.plan
+    }
+
+    #[getter]
+    fn lines(&self) -> Vec<FeeLine> {
+        self.priced.lines.iter().cloned().map(FeeLine).collect()
+    }
+
+    fn to_json(&self) -> String {
+        self.inputs
+            .with_stay(|stay| self.tariff.receipt_json(stay, &self.priced))
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "Fee({} {}, {} lines)",
+            self.priced.fee_minor,
+            self.tariff.currency(),
+            self.priced.lines.len()
+        )
+    }
+}
+
+#[pyclass(module = "parkflow._core", frozen, eq)]
+#[derive(PartialEq, Eq)]
+pub struct FeeLine(tariff::FeeLine);
+
+#[pymethods]
+impl FeeLine {
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.0.kind.name()
+    }
+
+    #[getter]
+    fn band(&self) -> &str {
+        &self.0.band
+    }
+
+    #[getter(from_s)]
+    fn start_s(&self) -> i64 {
+        self.0.from_s
+    }
+
+    #[getter(to_s)]
+    fn end_s(&self) -> i64 {
+        self.0.to_s
+    }
+
+    #[getter]
+    fn units(&self) -> i64 {
+        self.0.units
+    }
+
+    #[getter]
+    fn amount_minor(&self) -> i64 {
+        self.0.amount_minor
+    }
+
+    fn __repr__(&self) -> String {
+        let line = &self.0;
+        format!(
+            "FeeLine({} {}, {} units, {})",
+            self.kind(),
+            line.band,
+            line.units,
+            line.amount_minor
+        )
+    }
 }

@@ -33,7 +33,10 @@ impl fmt::Display for BatchError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Repeated(place) => {
-                write!(out, "transfer {place} repeats the code and reference of an earlier one; post it once")
+                write!(
+                    out,
+                    "transfer {place} repeats the code and reference of an earlier one; post it once"
+                )
             }
             Self::SumTooLarge => out.write_str("the sum of an account does not fit a money amount; split the batch"),
             Self::Unbalanced => out.write_str("the balances of the batch do not add up to zero"),
@@ -52,9 +55,10 @@ pub fn check_batch(transfers: &[Transfer]) -> Result<BTreeMap<Account, i64>, Bat
             return Err(BatchError::Repeated(place));
         }
         let amount_minor = transfer.amount_minor();
-        for (account, change) in
-            [(transfer.debit(), Some(amount_minor)), (transfer.credit(), amount_minor.checked_neg())]
-        {
+        for (account, change) in [
+            (transfer.debit(), Some(amount_minor)),
+            (transfer.credit(), amount_minor.checked_neg()),
+        ] {
             let balance = balances.entry(account.clone()).or_insert(0);
             let sum = change.and_then(|change| balance.checked_add(change));
             *balance = sum.ok_or(BatchError::SumTooLarge)?;

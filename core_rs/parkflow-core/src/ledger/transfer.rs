@@ -85,7 +85,9 @@ impl fmt::Display for TransferError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::AmountNotPositive => "a transfer moves an amount above zero; leave it out when nothing moves",
-            Self::ReferenceMissing => "a transfer names what happened once: a charge, an order number or a refund number",
+            Self::ReferenceMissing => {
+                "a transfer names what happened once: a charge, an order number or a refund number"
+            }
             Self::ChannelAccountMissing => "a payment names the channel account that took it",
         })
     }
@@ -113,7 +115,13 @@ impl Transfer {
                 return Err(TransferError::ChannelAccountMissing);
             }
         }
-        Ok(Self { debit, credit, amount_minor, code, reference })
+        Ok(Self {
+            debit,
+            credit,
+            amount_minor,
+            code,
+            reference,
+        })
     }
 
     /// A stay was priced.
@@ -123,7 +131,10 @@ impl Transfer {
         charge_id: i64,
         amount_minor: i64,
     ) -> Result<Self, TransferError> {
-        let (debit, credit) = (Account::DriverReceivable { card_id }, Account::OperatorPayable { operator_id });
+        let (debit, credit) = (
+            Account::DriverReceivable { card_id },
+            Account::OperatorPayable { operator_id },
+        );
         Self::new(Code::ChargeRaised, debit, credit, charge_id.to_string(), amount_minor)
     }
 
@@ -135,7 +146,13 @@ impl Transfer {
         amount_minor: i64,
     ) -> Result<Self, TransferError> {
         let credit = Account::DriverReceivable { card_id };
-        Self::new(Code::ChargePaid, clearing(channel_account), credit, order_number, amount_minor)
+        Self::new(
+            Code::ChargePaid,
+            clearing(channel_account),
+            credit,
+            order_number,
+            amount_minor,
+        )
     }
 
     /// A charge was taken back before it was paid.
@@ -145,7 +162,10 @@ impl Transfer {
         charge_id: i64,
         amount_minor: i64,
     ) -> Result<Self, TransferError> {
-        let (debit, credit) = (Account::OperatorPayable { operator_id }, Account::DriverReceivable { card_id });
+        let (debit, credit) = (
+            Account::OperatorPayable { operator_id },
+            Account::DriverReceivable { card_id },
+        );
         Self::new(Code::ChargeWaived, debit, credit, charge_id.to_string(), amount_minor)
     }
 
@@ -157,7 +177,13 @@ impl Transfer {
         amount_minor: i64,
     ) -> Result<Self, TransferError> {
         let credit = Account::DepositHeld { card_id };
-        Self::new(Code::DepositPaid, clearing(channel_account), credit, order_number, amount_minor)
+        Self::new(
+            Code::DepositPaid,
+            clearing(channel_account),
+            credit,
+            order_number,
+            amount_minor,
+        )
     }
 
     /// A deposit went back.
@@ -168,7 +194,13 @@ impl Transfer {
         amount_minor: i64,
     ) -> Result<Self, TransferError> {
         let debit = Account::DepositHeld { card_id };
-        Self::new(Code::DepositRefunded, debit, clearing(channel_account), refund_number, amount_minor)
+        Self::new(
+            Code::DepositRefunded,
+            debit,
+            clearing(channel_account),
+            refund_number,
+            amount_minor,
+        )
     }
 
     /// A second payment came in for what was already paid.
@@ -179,7 +211,13 @@ impl Transfer {
         amount_minor: i64,
     ) -> Result<Self, TransferError> {
         let credit = Account::Overpaid { card_id };
-        Self::new(Code::OverpaymentReceived, clearing(channel_account), credit, order_number, amount_minor)
+        Self::new(
+            Code::OverpaymentReceived,
+            clearing(channel_account),
+            credit,
+            order_number,
+            amount_minor,
+        )
     }
 
     /// The second payment went back.
@@ -190,7 +228,13 @@ impl Transfer {
         amount_minor: i64,
     ) -> Result<Self, TransferError> {
         let debit = Account::Overpaid { card_id };
-        Self::new(Code::OverpaymentRefunded, debit, clearing(channel_account), refund_number, amount_minor)
+        Self::new(
+            Code::OverpaymentRefunded,
+            debit,
+            clearing(channel_account),
+            refund_number,
+            amount_minor,
+        )
     }
 
     /// A paid charge went back to the driver, wholly or in part.
@@ -201,7 +245,13 @@ impl Transfer {
         amount_minor: i64,
     ) -> Result<Self, TransferError> {
         let debit = Account::OperatorPayable { operator_id };
-        Self::new(Code::ChargeRefunded, debit, clearing(channel_account), refund_number, amount_minor)
+        Self::new(
+            Code::ChargeRefunded,
+            debit,
+            clearing(channel_account),
+            refund_number,
+            amount_minor,
+        )
     }
 
     /// An unpaid charge was given up.
@@ -247,5 +297,7 @@ impl Transfer {
 }
 
 fn clearing(channel_account: &str) -> Account {
-    Account::ChannelClearing { channel_account: channel_account.to_owned() }
+    Account::ChannelClearing {
+        channel_account: channel_account.to_owned(),
+    }
 }

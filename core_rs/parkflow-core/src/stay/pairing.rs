@@ -31,7 +31,7 @@ pub enum Direction {
 }
 
 /// A scan that a gate let through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scan {
     /// The time of the gate's clock, milliseconds since 1970, UTC.
     pub at_ms: i64,
@@ -82,8 +82,12 @@ struct Walk {
 #[must_use]
 pub fn pair_scans(open: Option<Scan>, scans: &[Scan], debounce_ms: i64) -> Pairing {
     let mut seen = BTreeSet::new();
-    let mut timeline: Vec<Scan> =
-        open.iter().chain(scans).filter(|scan| seen.insert(scan.id)).copied().collect();
+    let mut timeline: Vec<Scan> = open
+        .iter()
+        .chain(scans)
+        .filter(|scan| seen.insert(scan.id))
+        .copied()
+        .collect();
     timeline.sort_unstable();
     let mut walk = Walk::default();
     for scan in timeline {
@@ -94,14 +98,19 @@ pub fn pair_scans(open: Option<Scan>, scans: &[Scan], debounce_ms: i64) -> Pairi
     }
     let mut pairing = walk.pairing;
     pairing.open = walk.inside;
-    pairing.opened = walk.inside.is_some_and(|entry| open.is_none_or(|before| before.id != entry.id));
+    pairing.opened = walk
+        .inside
+        .is_some_and(|entry| open.is_none_or(|before| before.id != entry.id));
     pairing
 }
 
 /// Pairs many groups, each the scans of one card in one lot.
 #[must_use]
 pub fn pair_groups(groups: &[(Option<Scan>, Vec<Scan>)], debounce_ms: i64) -> Vec<Pairing> {
-    groups.iter().map(|(open, scans)| pair_scans(*open, scans, debounce_ms)).collect()
+    groups
+        .iter()
+        .map(|(open, scans)| pair_scans(*open, scans, debounce_ms))
+        .collect()
 }
 
 impl Walk {

@@ -43,7 +43,10 @@ impl Zone {
             return None;
         }
         let start = Timestamp::UNIX_EPOCH;
-        let mut pieces = vec![Piece { from_s: i64::MIN, offset_s: i64::from(zone.to_offset(start).seconds()) }];
+        let mut pieces = vec![Piece {
+            from_s: i64::MIN,
+            offset_s: i64::from(zone.to_offset(start).seconds()),
+        }];
         for transition in zone.following(start) {
             let from_s = transition.timestamp().as_second();
             if from_s >= OFFSETS_UNTIL_S {
@@ -58,7 +61,9 @@ impl Zone {
     }
 
     fn piece_index(&self, at_s: i64) -> usize {
-        self.pieces.partition_point(|piece| piece.from_s <= at_s).saturating_sub(1)
+        self.pieces
+            .partition_point(|piece| piece.from_s <= at_s)
+            .saturating_sub(1)
     }
 
     /// The stretch of constant offset that contains an instant: (end, offset); the last one ends at `i64::MAX`.
@@ -117,7 +122,11 @@ pub(super) fn civil(day: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day_of_month = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day_of_month)
 }
@@ -133,6 +142,7 @@ pub(super) fn parse_day(text: &str) -> Option<i64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
 

@@ -33,7 +33,13 @@ struct Windows<'a> {
 
 /// The items with one cap applied.
 pub(super) fn capped(cap: &Cap, anchor: &Anchor<'_>, runs: &[Run]) -> Result<Vec<Run>, PriceError> {
-    let mut windows = Windows { cap, anchor, current: None, entered_before: 0, used_scaled: 0 };
+    let mut windows = Windows {
+        cap,
+        anchor,
+        current: None,
+        entered_before: 0,
+        used_scaled: 0,
+    };
     let mut out = Vec::with_capacity(runs.len());
     for run in runs {
         if !cap.bands.is_empty() && !run.band.is_some_and(|band| cap.bands.contains(&band)) {
@@ -64,8 +70,19 @@ fn split_at(run: &Run, end_s: i64) -> (Run, Option<Run>) {
     }
     let units = (end_s - run.from_s + run.unit_s - 1).div_euclid(run.unit_s).max(1);
     let cut_s = run.from_s + run.unit_s * units;
-    let inside = Run { to_s: cut_s, units, ..*run };
-    (inside, Some(Run { from_s: cut_s, units: run.units - units, ..*run }))
+    let inside = Run {
+        to_s: cut_s,
+        units,
+        ..*run
+    };
+    (
+        inside,
+        Some(Run {
+            from_s: cut_s,
+            units: run.units - units,
+            ..*run
+        }),
+    )
 }
 
 impl Windows<'_> {
@@ -88,27 +105,48 @@ impl Windows<'_> {
         let at_s = run.from_s;
         let Anchor { zone, entry_s } = *self.anchor;
         match self.cap.over {
-            Over::Stay => Window { key: (0, 0), end_s: i64::MAX },
-            Over::Cycle => Window { key: (run.cycle, 0), end_s: i64::MAX },
-            Over::Occurrence => Window { key: (run.cycle, run.occurrence), end_s: i64::MAX },
+            Over::Stay => Window {
+                key: (0, 0),
+                end_s: i64::MAX,
+            },
+            Over::Cycle => Window {
+                key: (run.cycle, 0),
+                end_s: i64::MAX,
+            },
+            Over::Occurrence => Window {
+                key: (run.cycle, run.occurrence),
+                end_s: i64::MAX,
+            },
             Over::EveryFromEntry(length_s) => {
                 let number = (at_s - entry_s).div_euclid(length_s);
-                Window { key: (number, 0), end_s: entry_s + (number + 1) * length_s }
+                Window {
+                    key: (number, 0),
+                    end_s: entry_s + (number + 1) * length_s,
+                }
             }
             Over::EveryFromFirst(length_s) => match self.current {
                 Some(open) if at_s < open.end_s => open,
-                _ => Window { key: (at_s, 0), end_s: at_s + length_s },
+                _ => Window {
+                    key: (at_s, 0),
+                    end_s: at_s + length_s,
+                },
             },
             Over::Daily(turn_s) => {
                 let day = zone.service_day(at_s, turn_s);
-                Window { key: (day, 0), end_s: zone.first_instant(day + 1, turn_s) }
+                Window {
+                    key: (day, 0),
+                    end_s: zone.first_instant(day + 1, turn_s),
+                }
             }
             Over::Weekly { weekday, turn_s } => {
                 // Day 4 of the epoch was a Monday.
                 let day = zone.service_day(at_s, turn_s);
                 let week = (day - 4 - i64::from(weekday)).div_euclid(7);
                 let next_start = (week + 1) * 7 + 4 + i64::from(weekday);
-                Window { key: (week, 0), end_s: zone.first_instant(next_start, turn_s) }
+                Window {
+                    key: (week, 0),
+                    end_s: zone.first_instant(next_start, turn_s),
+                }
             }
         }
     }
@@ -134,7 +172,10 @@ impl Windows<'_> {
         let total_scaled = run.total_scaled()?;
         let left_scaled = limit.map(|limit| (limit - self.used_scaled).max(0));
         let Some(left_scaled) = left_scaled.filter(|left| *left < total_scaled) else {
-            self.used_scaled = self.used_scaled.checked_add(total_scaled).ok_or(PriceError::FeeTooLarge)?;
+            self.used_scaled = self
+                .used_scaled
+                .checked_add(total_scaled)
+                .ok_or(PriceError::FeeTooLarge)?;
             out.push(*run);
             return Ok(());
         };
@@ -149,9 +190,22 @@ impl Windows<'_> {
         ] {
             if units > 0 {
                 let is_last = at.units == units;
-                let to_s = if is_last { run.to_s } else { at.from_s + run.unit_s * units };
-                out.push(Run { to_s, units, amount_scaled, ..at });
-                at = Run { from_s: to_s, units: at.units - units, ..at };
+                let to_s = if is_last {
+                    run.to_s
+                } else {
+                    at.from_s + run.unit_s * units
+                };
+                out.push(Run {
+                    to_s,
+                    units,
+                    amount_scaled,
+                    ..at
+                });
+                at = Run {
+                    from_s: to_s,
+                    units: at.units - units,
+                    ..at
+                };
             }
         }
         Ok(())

@@ -65,7 +65,9 @@ impl fmt::Display for PriceError {
             Self::ExitBeforeEntry => "the exit is before the entry; give the entry first",
             Self::InstantOutOfRange => "an instant lies outside 1970 to 2100; give seconds since 1970 in UTC",
             Self::StayTooLong => "the stay is longer than 20 years; check its entry and exit",
-            Self::NoPlan => "no plan of the tariff applies to this stay; check the vehicle class, the tags and each plan's `if`",
+            Self::NoPlan => {
+                "no plan of the tariff applies to this stay; check the vehicle class, the tags and each plan's `if`"
+            }
             Self::TooManyItems => "the stay falls into too many priced items; use longer units, windows or cycles",
             Self::FeeTooLarge => "the fee is larger than a money amount can be; check the prices",
         })

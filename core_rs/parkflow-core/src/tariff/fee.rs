@@ -155,7 +155,11 @@ impl Tariff {
         if exit_s - entry_s > STAY_SECONDS_MAX {
             return Err(PriceError::StayTooLong);
         }
-        Ok(Stay { entry_s, exit_s, ..*stay })
+        Ok(Stay {
+            entry_s,
+            exit_s,
+            ..*stay
+        })
     }
 
     fn metered(&self, stay: &Stay<'_>) -> Result<Metered<'_>, PriceError> {
@@ -178,13 +182,27 @@ impl Tariff {
 
     fn meter_plan<'a>(&'a self, plan: &'a Plan, stay: &Stay<'_>) -> Result<Metered<'a>, PriceError> {
         let length_s = stay.exit_s - stay.entry_s;
-        let within_grace =
-            plan.grace.is_some_and(|grace| if grace.strict { length_s < grace.seconds } else { length_s <= grace.seconds });
+        let within_grace = plan.grace.is_some_and(|grace| {
+            if grace.strict {
+                length_s < grace.seconds
+            } else {
+                length_s <= grace.seconds
+            }
+        });
         if within_grace || length_s == 0 {
-            return Ok(Metered { plan, runs: Vec::new(), totals_scaled: vec![0], fee_scaled: 0, within_grace });
+            return Ok(Metered {
+                plan,
+                runs: Vec::new(),
+                totals_scaled: vec![0],
+                fee_scaled: 0,
+                within_grace,
+            });
         }
         let runs = meter(plan, &self.zone, stay.entry_s, stay.exit_s)?;
-        let anchor = Anchor { zone: &self.zone, entry_s: stay.entry_s };
+        let anchor = Anchor {
+            zone: &self.zone,
+            entry_s: stay.entry_s,
+        };
         let mut totals_scaled = vec![sum(&runs)?];
         let mut fee_scaled = totals_scaled[0];
         if !plan.caps.is_empty() {
@@ -200,7 +218,13 @@ impl Tariff {
         if 0 < fee_scaled && fee_scaled < plan.min_scaled {
             fee_scaled = plan.min_scaled;
         }
-        Ok(Metered { plan, runs, totals_scaled, fee_scaled, within_grace })
+        Ok(Metered {
+            plan,
+            runs,
+            totals_scaled,
+            fee_scaled,
+            within_grace,
+        })
     }
 
     /// S3: an entry condition looks at the entry; an exit condition holds at the exit or one second before it.
@@ -212,7 +236,10 @@ impl Tariff {
         let length_s = stay.exit_s - stay.entry_s;
         (condition.classes.is_empty() || condition.classes.iter().any(|class| Some(class.as_str()) == stay.class))
             && (condition.tags.is_empty() || condition.tags.iter().any(|tag| stay.tags.contains(&tag.as_str())))
-            && condition.lengths.iter().all(|(comparison, bound_s)| comparison.holds(length_s, *bound_s))
+            && condition
+                .lengths
+                .iter()
+                .all(|(comparison, bound_s)| comparison.holds(length_s, *bound_s))
             && (condition.entry.is_empty() || holds(&condition.entry, stay.entry_s))
             && (condition.exit.is_empty()
                 || holds(&condition.exit, stay.exit_s)
@@ -254,7 +281,9 @@ impl Comparison {
 impl Rounding {
     /// Rounds an amount that is at least 0 to a multiple of `to_minor`.
     fn round(self, amount_scaled: i128, scale: i128) -> Result<i64, PriceError> {
-        let step = scale.checked_mul(i128::from(self.to_minor)).ok_or(PriceError::FeeTooLarge)?;
+        let step = scale
+            .checked_mul(i128::from(self.to_minor))
+            .ok_or(PriceError::FeeTooLarge)?;
         let (whole, rest) = (amount_scaled / step, amount_scaled % step);
         let up = match self.mode {
             RoundingMode::HalfUp => rest * 2 >= step,
@@ -263,7 +292,9 @@ impl Rounding {
             RoundingMode::Down => false,
         };
         let steps = whole + i128::from(up);
-        let minor = steps.checked_mul(i128::from(self.to_minor)).ok_or(PriceError::FeeTooLarge)?;
+        let minor = steps
+            .checked_mul(i128::from(self.to_minor))
+            .ok_or(PriceError::FeeTooLarge)?;
         i64::try_from(minor).map_err(|_| PriceError::FeeTooLarge)
     }
 }
@@ -282,7 +313,7 @@ struct Lines<'a> {
     scale: i128,
     exact: i128,
     written_minor: i64,
-    lines: Vec<FeeLine>,
+    written: Vec<FeeLine>,
 }
 
 impl Lines<'_> {
@@ -291,24 +322,43 @@ impl Lines<'_> {
         let whole = i64::try_from(self.exact.div_euclid(self.scale)).map_err(|_| PriceError::FeeTooLarge)?;
         line.amount_minor = whole - self.written_minor;
         self.written_minor = whole;
-        self.lines.push(line);
+        self.written.push(line);
         Ok(())
     }
 
     /// A line about the whole stay.
     fn overall(&self, kind: LineKind, band: String) -> FeeLine {
-        FeeLine { kind, band, from_s: self.stay.entry_s, to_s: self.stay.exit_s, units: 0, amount_minor: 0 }
+        FeeLine {
+            kind,
+            band,
+            from_s: self.stay.entry_s,
+            to_s: self.stay.exit_s,
+            units: 0,
+            amount_minor: 0,
+        }
     }
 }
 
 fn lines(metered: &Metered<'_>, stay: &Stay<'_>, fee_minor: i64) -> Result<Vec<FeeLine>, PriceError> {
     let plan = metered.plan;
-    let mut out = Lines { stay, scale: plan.scale, exact: 0, written_minor: 0, lines: Vec::new() };
+    let mut out = Lines {
+        stay,
+        scale: plan.scale,
+        exact: 0,
+        written_minor: 0,
+        written: Vec::new(),
+    };
     if metered.within_grace {
         out.add(out.overall(LineKind::Free, "grace".to_owned()), 0)?;
     } else if plan.free_s > 0 {
         let to_s = stay.exit_s.min(stay.entry_s + plan.free_s);
-        out.add(FeeLine { to_s, ..out.overall(LineKind::Free, "free".to_owned()) }, 0)?;
+        out.add(
+            FeeLine {
+                to_s,
+                ..out.overall(LineKind::Free, "free".to_owned())
+            },
+            0,
+        )?;
     }
     for run in &metered.runs {
         let (kind, band) = match run.band {
@@ -316,7 +366,17 @@ fn lines(metered: &Metered<'_>, stay: &Stay<'_>, fee_minor: i64) -> Result<Vec<F
             None => (LineKind::EntryFee, "entry_fee".to_owned()),
         };
         let (from_s, to_s) = (run.from_s.min(stay.exit_s), run.to_s.min(stay.exit_s));
-        out.add(FeeLine { kind, band, from_s, to_s, units: run.units, amount_minor: 0 }, run.total_scaled()?)?;
+        out.add(
+            FeeLine {
+                kind,
+                band,
+                from_s,
+                to_s,
+                units: run.units,
+                amount_minor: 0,
+            },
+            run.total_scaled()?,
+        )?;
     }
     for (number, pair) in metered.totals_scaled.windows(2).enumerate() {
         if let [before, after] = pair {
@@ -331,8 +391,11 @@ fn lines(metered: &Metered<'_>, stay: &Stay<'_>, fee_minor: i64) -> Result<Vec<F
     }
     if fee_minor != out.written_minor {
         let rest_minor = fee_minor - out.written_minor;
-        let line = FeeLine { amount_minor: rest_minor, ..out.overall(LineKind::Rounding, "round".to_owned()) };
-        out.lines.push(line);
+        let line = FeeLine {
+            amount_minor: rest_minor,
+            ..out.overall(LineKind::Rounding, "round".to_owned())
+        };
+        out.written.push(line);
     }
-    Ok(out.lines)
+    Ok(out.written)
 }

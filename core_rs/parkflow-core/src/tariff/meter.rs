@@ -34,7 +34,9 @@ pub(super) struct Run {
 impl Run {
     /// The amount of all units together.
     pub fn total_scaled(&self) -> Result<i128, PriceError> {
-        self.amount_scaled.checked_mul(i128::from(self.units)).ok_or(PriceError::FeeTooLarge)
+        self.amount_scaled
+            .checked_mul(i128::from(self.units))
+            .ok_or(PriceError::FeeTooLarge)
     }
 }
 
@@ -58,13 +60,24 @@ fn occurrences(plan: &Plan, zone: &Zone, from_s: i64, to_s: i64) -> Vec<Occurren
         let next_turn_s = match plan.turns_s.get(later) {
             Some(turn_s) => at_s + (turn_s - second),
             // The first turn of the next day; a plan without turns never changes its band.
-            None => plan.turns_s.first().map_or(i64::MAX, |turn_s| at_s + (DAY_S - second) + turn_s),
+            None => plan
+                .turns_s
+                .first()
+                .map_or(i64::MAX, |turn_s| at_s + (DAY_S - second) + turn_s),
         };
-        let end_s = if plan.turns_s.is_empty() { to_s } else { next_turn_s.min(stretch_end_s).min(to_s) };
+        let end_s = if plan.turns_s.is_empty() {
+            to_s
+        } else {
+            next_turn_s.min(stretch_end_s).min(to_s)
+        };
         let band = plan.bands.iter().position(|band| band.holds(day, second));
         match found.last_mut() {
             Some(last) if last.band == band => last.to_s = end_s,
-            _ => found.push(Occurrence { from_s: at_s, to_s: end_s, band }),
+            _ => found.push(Occurrence {
+                from_s: at_s,
+                to_s: end_s,
+                band,
+            }),
         }
         at_s = end_s;
     }
@@ -104,7 +117,12 @@ struct Meter<'a> {
 pub(super) fn meter(plan: &Plan, zone: &Zone, entry_s: i64, exit_s: i64) -> Result<Vec<Run>, PriceError> {
     let start_s = entry_s + plan.free_s;
     let occurrences = occurrences(plan, zone, start_s, exit_s);
-    let mut meter = Meter { plan, exit_s, progress: vec![None; plan.bands.len()], runs: Vec::new() };
+    let mut meter = Meter {
+        plan,
+        exit_s,
+        progress: vec![None; plan.bands.len()],
+        runs: Vec::new(),
+    };
     if plan.edge == Edge::Total {
         meter.charge_total(&occurrences)?;
     } else {
@@ -135,28 +153,39 @@ impl Meter<'_> {
         at_s: i64,
     ) -> Result<i64, PriceError> {
         let reach_s = occurrence.to_s.min(cycle_end_s).min(self.exit_s);
-        let Some(band_index) = occurrence.band else { return Ok(reach_s) };
+        let Some(band_index) = occurrence.band else {
+            return Ok(reach_s);
+        };
         let band = &self.plan.bands[band_index];
         let same_walk = |old: &Progress| match band.restart {
             Restart::Occurrence => old.within == within,
             Restart::Cycle => old.within.0 == within.0,
         };
         let walked_s = self.progress[band_index].filter(same_walk).map_or(0, |old| old.seconds);
-        let Some((step, folded_s)) = band.step_at(walked_s) else { return Ok(reach_s) };
-        let limit_s = if self.plan.edge == Edge::Split { reach_end(occurrence, cycle_end_s) } else { cycle_end_s };
-        let (unit_s, units) = match step.length {
+        let Some((step, folded_s)) = band.step_at(walked_s) else {
+            return Ok(reach_s);
+        };
+        let limit_s = if self.plan.edge == Edge::Split {
+            reach_end(occurrence, cycle_end_s)
+        } else {
+            cycle_end_s
+        };
+        let (length_s, units) = match step.length {
             Length::All => (occurrence.to_s - at_s, 1),
             Length::Seconds(unit_s) => {
                 let room_s = (reach_s - at_s).min(step.to_s - folded_s);
                 (unit_s, (room_s + unit_s - 1).div_euclid(unit_s))
             }
         };
-        let to_s = (at_s + unit_s * units).min(limit_s);
-        self.progress[band_index] = Some(Progress { seconds: walked_s + (to_s - at_s), within });
+        let to_s = (at_s + length_s * units).min(limit_s);
+        self.progress[band_index] = Some(Progress {
+            seconds: walked_s + (to_s - at_s),
+            within,
+        });
         self.push(Run {
             from_s: at_s,
             to_s,
-            unit_s,
+            unit_s: length_s,
             units,
             amount_scaled: step.amount_scaled,
             band: Some(band_index),
@@ -172,7 +201,9 @@ impl Meter<'_> {
         let mut last: Option<(Run, Step, i64)> = None;
         for (number, occurrence) in occurrences.iter().enumerate() {
             let Some(band_index) = occurrence.band else { continue };
-            let Some((step, _)) = self.plan.bands[band_index].step_at(0) else { continue };
+            let Some((step, _)) = self.plan.bands[band_index].step_at(0) else {
+                continue;
+            };
             let Length::Seconds(unit_s) = step.length else { continue };
             let seconds = occurrence.to_s - occurrence.from_s;
             paid_s += seconds;
@@ -193,7 +224,13 @@ impl Meter<'_> {
             let excess_s = (-paid_s).rem_euclid(unit_s);
             if excess_s > 0 {
                 let amount_scaled = prorated(&step, unit_s, excess_s)?;
-                self.push(Run { from_s: run.to_s, to_s: run.to_s + excess_s, unit_s: excess_s, amount_scaled, ..run })?;
+                self.push(Run {
+                    from_s: run.to_s,
+                    to_s: run.to_s + excess_s,
+                    unit_s: excess_s,
+                    amount_scaled,
+                    ..run
+                })?;
             }
         }
         Ok(())
@@ -233,5 +270,7 @@ fn reach_end(occurrence: &Occurrence, cycle_end_s: i64) -> i64 {
 /// The price of some seconds of a unit, exact by the choice of the scale.
 fn prorated(step: &Step, unit_s: i64, seconds: i64) -> Result<i128, PriceError> {
     let per_second = step.amount_scaled / i128::from(unit_s);
-    per_second.checked_mul(i128::from(seconds)).ok_or(PriceError::FeeTooLarge)
+    per_second
+        .checked_mul(i128::from(seconds))
+        .ok_or(PriceError::FeeTooLarge)
 }

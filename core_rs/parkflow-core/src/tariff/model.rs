@@ -260,7 +260,10 @@ impl Band {
         if at_s >= end_s {
             let loop_start_s = self.ladder.get(self.loop_from?)?.from_s;
             let round_s = end_s.checked_sub(loop_start_s)?;
-            at_s = at_s.checked_sub(loop_start_s)?.checked_rem(round_s)?.checked_add(loop_start_s)?;
+            at_s = at_s
+                .checked_sub(loop_start_s)?
+                .checked_rem(round_s)?
+                .checked_add(loop_start_s)?;
         }
         let index = self.ladder.partition_point(|step| step.to_s <= at_s);
         Some((*self.ladder.get(index)?, at_s))

@@ -48,7 +48,9 @@ impl Tariff {
         let timezone = fields.required("timezone")?;
         let zone = Zone::load(timezone.text()?)
             .ok_or_else(|| timezone.invalid("is not a zone of the tz database; write it as in Asia/Shanghai"))?;
-        let dates = fields.optional("dates").map_or_else(|| Ok(DateSets::new()), |place| date_sets(&place))?;
+        let dates = fields
+            .optional("dates")
+            .map_or_else(|| Ok(DateSets::new()), |place| date_sets(&place))?;
         let plans_place = fields.required("plans")?;
         let plans = parse_plan::plans(&plans_place, PLANS_MAX, &dates)?;
         let canonical_json = canonical::json(&root);
@@ -95,8 +97,14 @@ fn exponent(place: &Place<'_>) -> Result<u8, TariffError> {
 }
 
 fn clock(fields: &Fields<'_>) -> Result<Clock, TariffError> {
-    let mut clock = Clock { step_s: 1, entry: Direction::Floor, exit: Direction::Floor };
-    let Some(place) = fields.optional("clock") else { return Ok(clock) };
+    let mut clock = Clock {
+        step_s: 1,
+        entry: Direction::Floor,
+        exit: Direction::Floor,
+    };
+    let Some(place) = fields.optional("clock") else {
+        return Ok(clock);
+    };
     let parts = place.fields(&["step", "entry", "exit"])?;
     let words = [("floor", Direction::Floor), ("ceil", Direction::Ceil)];
     if let Some(step) = parts.optional("step") {
@@ -116,8 +124,13 @@ fn clock(fields: &Fields<'_>) -> Result<Clock, TariffError> {
 }
 
 fn rounding(fields: &Fields<'_>) -> Result<Rounding, TariffError> {
-    let mut rounding = Rounding { to_minor: 1, mode: RoundingMode::HalfUp };
-    let Some(place) = fields.optional("round") else { return Ok(rounding) };
+    let mut rounding = Rounding {
+        to_minor: 1,
+        mode: RoundingMode::HalfUp,
+    };
+    let Some(place) = fields.optional("round") else {
+        return Ok(rounding);
+    };
     let parts = place.fields(&["to", "mode"])?;
     if let Some(to) = parts.optional("to") {
         rounding.to_minor = to.integer(1, PRICE_MINOR_MAX)?;

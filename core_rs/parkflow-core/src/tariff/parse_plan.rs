@@ -30,9 +30,22 @@ pub(super) fn plans(place: &Place<'_>, plans_max: usize, dates: &DateSets) -> Re
 }
 
 fn plan(place: &Place<'_>, dates: &DateSets) -> Result<Plan, TariffError> {
-    let fields =
-        place.fields(&["id", "if", "grace", "free", "entry_fee", "cycle", "edge", "bands", "caps", "min"])?;
-    let edge = fields.required("edge")?.word(&[("split", Edge::Split), ("carry", Edge::Carry), ("total", Edge::Total)])?;
+    let fields = place.fields(&[
+        "id",
+        "if",
+        "grace",
+        "free",
+        "entry_fee",
+        "cycle",
+        "edge",
+        "bands",
+        "caps",
+        "min",
+    ])?;
+    let edge =
+        fields
+            .required("edge")?
+            .word(&[("split", Edge::Split), ("carry", Edge::Carry), ("total", Edge::Total)])?;
     let drafts = band_drafts(&fields.required("bands")?, dates)?;
     let scale = scale(place, &drafts, edge)?;
     let mut bands: Vec<Band> = Vec::new();
@@ -65,7 +78,9 @@ fn plan(place: &Place<'_>, dates: &DateSets) -> Result<Plan, TariffError> {
 }
 
 fn optional_condition(fields: &Fields<'_>, dates: &DateSets) -> Result<Condition, TariffError> {
-    fields.optional("if").map_or_else(|| Ok(Condition::default()), |place| condition(&place, dates))
+    fields
+        .optional("if")
+        .map_or_else(|| Ok(Condition::default()), |place| condition(&place, dates))
 }
 
 fn scaled_price(fields: &Fields<'_>, name: &str, scale: i128) -> Result<i128, TariffError> {
@@ -128,7 +143,10 @@ impl BandDraft {
         let mut band = self.band;
         for (step, price) in band.ladder.iter_mut().zip(&self.prices) {
             let numerator = i128::from(price.price_minor).saturating_mul(i128::from(price.billed_s));
-            step.amount_scaled = numerator.saturating_mul(scale).checked_div(i128::from(price.unit_s)).unwrap_or(0);
+            step.amount_scaled = numerator
+                .saturating_mul(scale)
+                .checked_div(i128::from(price.unit_s))
+                .unwrap_or(0);
         }
         band
     }
@@ -177,16 +195,31 @@ fn band_draft(place: &Place<'_>, dates: &DateSets) -> Result<BandDraft, TariffEr
     let restart = fields.optional("restart").map_or(Ok(Restart::Occurrence), |place| {
         place.word(&[("occurrence", Restart::Occurrence), ("cycle", Restart::Cycle)])
     })?;
-    let when = fields.optional("when").map_or_else(|| Ok(Vec::new()), |place| whens(&place, dates))?;
+    let when = fields
+        .optional("when")
+        .map_or_else(|| Ok(Vec::new()), |place| whens(&place, dates))?;
     let id = fields.required("id")?.text()?.to_owned();
-    Ok(BandDraft { band: Band { id, when, ladder, loop_from, restart }, prices })
+    Ok(BandDraft {
+        band: Band {
+            id,
+            when,
+            ladder,
+            loop_from,
+            restart,
+        },
+        prices,
+    })
 }
 
 fn step(place: &Place<'_>, from_s: i64) -> Result<(Step, StepPrice), TariffError> {
     let fields = place.fields(&["unit", "price", "for", "bill"])?;
     let unit = fields.required("unit")?;
     let whole = unit.text().is_ok_and(|text| text == "all");
-    let unit_s = if whole { DURATION_SECONDS_MAX } else { unit.positive_duration_s()? };
+    let unit_s = if whole {
+        DURATION_SECONDS_MAX
+    } else {
+        unit.positive_duration_s()?
+    };
     let billed_s = match fields.optional("bill") {
         None => unit_s,
         Some(bill) if whole => return Err(bill.invalid("cannot stand beside `unit: all`")),
@@ -198,7 +231,19 @@ fn step(place: &Place<'_>, from_s: i64) -> Result<(Step, StepPrice), TariffError
     };
     let price_minor = fields.required("price")?.price_minor()?;
     let length = if whole { Length::All } else { Length::Seconds(billed_s) };
-    Ok((Step { length, amount_scaled: 0, from_s, to_s }, StepPrice { price_minor, unit_s, billed_s }))
+    Ok((
+        Step {
+            length,
+            amount_scaled: 0,
+            from_s,
+            to_s,
+        },
+        StepPrice {
+            price_minor,
+            unit_s,
+            billed_s,
+        },
+    ))
 }
 
 /// The smallest number that makes price * bill / unit an integer for every step (and price / unit, for `total`).
@@ -228,8 +273,10 @@ fn greatest_divisor(left: i128, right: i128) -> i128 {
 
 fn turns_s(bands: &[Band]) -> Vec<i64> {
     let whens = bands.iter().flat_map(|band| &band.when);
-    let mut turns: Vec<i64> =
-        whens.flat_map(|when| [when.from_s, when.to_s]).map(|turn| if turn == DAY_S { 0 } else { turn }).collect();
+    let mut turns: Vec<i64> = whens
+        .flat_map(|when| [when.from_s, when.to_s])
+        .map(|turn| if turn == DAY_S { 0 } else { turn })
+        .collect();
     turns.sort_unstable();
     turns.dedup();
     turns
@@ -268,12 +315,21 @@ fn cap(place: &Place<'_>, plan: &Plan, dates: &DateSets) -> Result<Cap, TariffEr
             return Err(names.invalid("is an empty list; remove it to mean all bands"));
         }
     }
-    Ok(Cap { max_scaled, over: over(&fields.required("over")?)?, bands, condition: optional_condition(&fields, dates)? })
+    Ok(Cap {
+        max_scaled,
+        over: over(&fields.required("over")?)?,
+        bands,
+        condition: optional_condition(&fields, dates)?,
+    })
 }
 
 fn over(place: &Place<'_>) -> Result<Over, TariffError> {
     if !place.is_map() {
-        return place.word(&[("stay", Over::Stay), ("cycle", Over::Cycle), ("occurrence", Over::Occurrence)]);
+        return place.word(&[
+            ("stay", Over::Stay),
+            ("cycle", Over::Cycle),
+            ("occurrence", Over::Occurrence),
+        ]);
     }
     let fields = place.fields(&["every", "anchor", "daily", "weekly"])?;
     let (every, anchor) = (fields.optional("every"), fields.optional("anchor"));

@@ -19,11 +19,17 @@ const DATES_MAX: usize = 4_000;
 pub(super) fn date_sets(place: &Place<'_>) -> Result<DateSets, TariffError> {
     let mut sets = DateSets::new();
     for (name, dates) in place.named()? {
-        let spelled_well = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        let spelled_well = name
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
         if name.is_empty() || !spelled_well {
             return Err(dates.invalid("the name of a set of dates is written in capitals, such as PH"));
         }
-        let mut days = dates.list(DATES_MAX)?.iter().map(date).collect::<Result<Vec<i64>, _>>()?;
+        let mut days = dates
+            .list(DATES_MAX)?
+            .iter()
+            .map(date)
+            .collect::<Result<Vec<i64>, _>>()?;
         days.sort_unstable();
         days.dedup();
         sets.insert(name.to_owned(), days);
@@ -51,10 +57,20 @@ fn when(place: &Place<'_>, dates: &DateSets) -> Result<When, TariffError> {
     if from_s == DAY_S {
         return Err(place.invalid("a window cannot start at 24:00; write from: \"00:00\""));
     }
-    let days = fields.optional("days").map_or_else(|| Ok(Days::default()), |days| day_tokens(&days, dates))?;
-    let seasons = fields.optional("season").map_or_else(|| Ok(Vec::new()), |season| seasons(&season))?;
+    let days = fields
+        .optional("days")
+        .map_or_else(|| Ok(Days::default()), |days| day_tokens(&days, dates))?;
+    let seasons = fields
+        .optional("season")
+        .map_or_else(|| Ok(Vec::new()), |season| seasons(&season))?;
     let on = fields.optional("on").map(|on| date_range(&on)).transpose()?;
-    Ok(When { from_s, to_s, days, seasons, on })
+    Ok(When {
+        from_s,
+        to_s,
+        days,
+        seasons,
+        on,
+    })
 }
 
 /// `HH:MM` or `HH:MM:SS`, up to `24:00`, as seconds of the day.
@@ -68,17 +84,14 @@ pub(super) fn time_of_day_s(place: &Place<'_>) -> Result<i64, TariffError> {
 
 fn parse_time_of_day_s(text: &str) -> Option<i64> {
     let mut seconds: i64 = 0;
-    let mut parts = 0;
     for (part, (limit, unit_s)) in text.split(':').zip([(24, 3_600), (59, 60), (59, 1)]) {
         if part.len() != 2 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
         let number: i64 = part.parse().ok().filter(|number| *number <= limit)?;
         seconds = seconds.checked_add(number.checked_mul(unit_s)?)?;
-        parts += 1;
     }
-    let complete = parts >= 2 && text.split(':').count() == parts;
-    (complete && seconds <= DAY_S).then_some(seconds)
+    (matches!(text.split(':').count(), 2 | 3) && seconds <= DAY_S).then_some(seconds)
 }
 
 /// A weekday and a time, such as `mon 00:00`.
@@ -86,7 +99,9 @@ pub(super) fn weekday_and_time(place: &Place<'_>) -> Result<(u8, i64), TariffErr
     let refuse = || place.invalid("needs a weekday and a time such as \"mon 00:00\"");
     let (day, time) = place.text()?.split_once(' ').ok_or_else(refuse)?;
     let weekday = weekday_number(day).ok_or_else(refuse)?;
-    let turn_s = parse_time_of_day_s(time).filter(|turn_s| *turn_s < DAY_S).ok_or_else(refuse)?;
+    let turn_s = parse_time_of_day_s(time)
+        .filter(|turn_s| *turn_s < DAY_S)
+        .ok_or_else(refuse)?;
     Ok((weekday, turn_s))
 }
 
@@ -116,7 +131,11 @@ fn day_tokens(place: &Place<'_>, dates: &DateSets) -> Result<Days, TariffError> 
         let (name, negative) = text.strip_prefix('!').map_or((text, false), |name| (name, true));
         days.positive |= !negative;
         if let Some(bits) = weekday_bits(name) {
-            *(if negative { &mut days.weekdays_not } else { &mut days.weekdays }) |= bits;
+            *(if negative {
+                &mut days.weekdays_not
+            } else {
+                &mut days.weekdays
+            }) |= bits;
         } else if let Some(named) = dates.get(name) {
             (if negative { &mut days.dates_not } else { &mut days.dates }).extend(named);
         } else {
@@ -153,7 +172,11 @@ fn month_day(place: &Place<'_>) -> Result<(i64, i64), TariffError> {
         let (month, day) = text.split_once('-')?;
         Some((month.parse().ok()?, day.parse().ok()?))
     };
-    place.text().ok().and_then(valid).ok_or_else(|| place.invalid("needs month and day such as 03-15"))
+    place
+        .text()
+        .ok()
+        .and_then(valid)
+        .ok_or_else(|| place.invalid("needs month and day such as 03-15"))
 }
 
 fn date_range(place: &Place<'_>) -> Result<(i64, i64), TariffError> {
@@ -169,20 +192,28 @@ fn date_range(place: &Place<'_>) -> Result<(i64, i64), TariffError> {
 pub(super) fn condition(place: &Place<'_>, dates: &DateSets) -> Result<Condition, TariffError> {
     let fields = place.fields(&["class", "tag", "entry", "exit", "minutes"])?;
     let names = |name: &str| -> Result<Vec<String>, TariffError> {
-        let Some(list) = fields.optional(name) else { return Ok(Vec::new()) };
+        let Some(list) = fields.optional(name) else {
+            return Ok(Vec::new());
+        };
         let names = list.one_or_list(NAMES_MAX)?;
         if names.is_empty() {
             return Err(list.invalid("is an empty list; remove it to mean any"));
         }
         names.iter().map(|item| item.text().map(str::to_owned)).collect()
     };
-    let windows = |name: &str| fields.optional(name).map_or_else(|| Ok(Vec::new()), |place| whens(&place, dates));
+    let windows = |name: &str| {
+        fields
+            .optional(name)
+            .map_or_else(|| Ok(Vec::new()), |place| whens(&place, dates))
+    };
     Ok(Condition {
         classes: names("class")?,
         tags: names("tag")?,
         entry: windows("entry")?,
         exit: windows("exit")?,
-        lengths: fields.optional("minutes").map_or_else(|| Ok(Vec::new()), |minutes| lengths(&minutes))?,
+        lengths: fields
+            .optional("minutes")
+            .map_or_else(|| Ok(Vec::new()), |minutes| lengths(&minutes))?,
     })
 }
 

@@ -25,17 +25,28 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Place<'a> {
     pub fn root(node: &'a Node) -> Self {
-        Self { node, path: String::new() }
+        Self {
+            node,
+            path: String::new(),
+        }
     }
 
     /// A refusal at this place.
     pub fn invalid(&self, message: impl Into<String>) -> TariffError {
-        TariffError { code: "tariff_invalid", path: self.path.clone(), line: self.node.line, message: message.into() }
+        TariffError {
+            code: "tariff_invalid",
+            path: self.path.clone(),
+            line: self.node.line,
+            message: message.into(),
+        }
     }
 
     /// A refusal of something the language has and this engine does not price.
     pub fn unsupported(&self, message: impl Into<String>) -> TariffError {
-        TariffError { code: "tariff_unsupported", ..self.invalid(message) }
+        TariffError {
+            code: "tariff_unsupported",
+            ..self.invalid(message)
+        }
     }
 
     /// The map at this place; a field outside `known` is refused, never ignored.
@@ -45,14 +56,20 @@ impl<'a> Place<'a> {
         };
         for (name, node) in entries {
             if !known.contains(&name.as_str()) {
-                let place = Place { node, path: join(&self.path, name) };
+                let place = Place {
+                    node,
+                    path: join(&self.path, name),
+                };
                 if FIELDS_NOT_PRICED.contains(&name.as_str()) {
                     return Err(place.unsupported("this field of the language is not priced by this engine; remove it"));
                 }
                 return Err(place.invalid(format!("unknown field; known here: {}", known.join(", "))));
             }
         }
-        Ok(Fields { place: self.clone(), entries })
+        Ok(Fields {
+            place: self.clone(),
+            entries,
+        })
     }
 
     /// The named values of a map whose names the tariff chooses.
@@ -62,7 +79,15 @@ impl<'a> Place<'a> {
         };
         Ok(entries
             .iter()
-            .map(|(name, node)| (name.as_str(), Place { node, path: join(&self.path, name) }))
+            .map(|(name, node)| {
+                (
+                    name.as_str(),
+                    Place {
+                        node,
+                        path: join(&self.path, name),
+                    },
+                )
+            })
             .collect())
     }
 
@@ -77,7 +102,10 @@ impl<'a> Place<'a> {
         Ok(items
             .iter()
             .enumerate()
-            .map(|(index, node)| Place { node, path: format!("{}[{index}]", self.path) })
+            .map(|(index, node)| Place {
+                node,
+                path: format!("{}[{index}]", self.path),
+            })
             .collect())
     }
 
@@ -162,11 +190,15 @@ impl<'a> Place<'a> {
 impl<'a> Fields<'a> {
     pub fn optional(&self, name: &str) -> Option<Place<'a>> {
         let (_, node) = self.entries.iter().find(|(entry, _)| entry == name)?;
-        Some(Place { node, path: join(&self.place.path, name) })
+        Some(Place {
+            node,
+            path: join(&self.place.path, name),
+        })
     }
 
     pub fn required(&self, name: &str) -> Result<Place<'a>, TariffError> {
-        self.optional(name).ok_or_else(|| self.place.invalid(format!("`{name}` is missing")))
+        self.optional(name)
+            .ok_or_else(|| self.place.invalid(format!("`{name}` is missing")))
     }
 }
 

@@ -38,24 +38,40 @@ struct Open {
 
 enum OpenKind {
     List(Vec<Node>),
-    Map { entries: Vec<(String, Node)>, key: Option<String> },
+    Map {
+        entries: Vec<(String, Node)>,
+        key: Option<String>,
+    },
 }
 
 fn syntax(line: usize, message: impl Into<String>) -> TariffError {
-    TariffError { code: "tariff_syntax", path: String::new(), line, message: message.into() }
+    TariffError {
+        code: "tariff_syntax",
+        path: String::new(),
+        line,
+        message: message.into(),
+    }
 }
 
 /// Reads one document.
 pub(super) fn read(text: &str) -> Result<Node, TariffError> {
     if text.len() > TEXT_BYTES_MAX {
-        return Err(syntax(1, format!("the text has {} bytes; at most {TEXT_BYTES_MAX} are read", text.len())));
+        return Err(syntax(
+            1,
+            format!("the text has {} bytes; at most {TEXT_BYTES_MAX} are read", text.len()),
+        ));
     }
-    let mut builder = Builder { open: Vec::new(), root: None };
+    let mut builder = Builder {
+        open: Vec::new(),
+        root: None,
+    };
     for item in Parser::new_from_str(text) {
         let (event, span) = item.map_err(|e| syntax(e.marker().line(), format!("not valid YAML: {}", e.info())))?;
         builder.take(event, span.start.line())?;
     }
-    builder.root.ok_or_else(|| syntax(1, "the text is empty; a tariff starts with `ptl: 1`"))
+    builder
+        .root
+        .ok_or_else(|| syntax(1, "the text is empty; a tariff starts with `ptl: 1`"))
 }
 
 struct Builder {
@@ -76,19 +92,36 @@ impl Builder {
             }
             Event::SequenceStart(anchor, tag) => {
                 refuse_anchor(anchor, tag.is_some(), line)?;
-                self.push(Open { line, kind: OpenKind::List(Vec::new()) })
+                self.push(Open {
+                    line,
+                    kind: OpenKind::List(Vec::new()),
+                })
             }
             Event::MappingStart(anchor, tag) => {
                 refuse_anchor(anchor, tag.is_some(), line)?;
-                self.push(Open { line, kind: OpenKind::Map { entries: Vec::new(), key: None } })
+                self.push(Open {
+                    line,
+                    kind: OpenKind::Map {
+                        entries: Vec::new(),
+                        key: None,
+                    },
+                })
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open { line, kind: OpenKind::List(items) }) => {
-                    self.place(Node { line, value: Value::List(items) })
-                }
-                Some(Open { line, kind: OpenKind::Map { entries, .. } }) => {
-                    self.place(Node { line, value: Value::Map(entries) })
-                }
+                Some(Open {
+                    line,
+                    kind: OpenKind::List(items),
+                }) => self.place(Node {
+                    line,
+                    value: Value::List(items),
+                }),
+                Some(Open {
+                    line,
+                    kind: OpenKind::Map { entries, .. },
+                }) => self.place(Node {
+                    line,
+                    value: Value::Map(entries),
+                }),
                 None => Err(syntax(line, "an end without a start")),
             },
         }
@@ -98,7 +131,11 @@ impl Builder {
         if self.open.len() >= DEPTH_MAX {
             return Err(syntax(open.line, format!("nested deeper than {DEPTH_MAX} levels")));
         }
-        if let Some(Open { kind: OpenKind::Map { key: None, .. }, .. }) = self.open.last() {
+        if let Some(Open {
+            kind: OpenKind::Map { key: None, .. },
+            ..
+        }) = self.open.last()
+        {
             return Err(syntax(open.line, "a field name must be text"));
         }
         self.open.push(open);
@@ -106,14 +143,25 @@ impl Builder {
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, line: usize) -> Result<(), TariffError> {
-        if let Some(Open { kind: OpenKind::Map { entries, key: key @ None }, .. }) = self.open.last_mut() {
+        if let Some(Open {
+            kind: OpenKind::Map {
+                entries,
+                key: key @ None,
+            },
+            ..
+        }) = self.open.last_mut()
+        {
             if entries.iter().any(|(name, _)| name == text) {
                 return Err(syntax(line, format!("`{text}` is given twice; keep one of them")));
             }
             *key = Some(text.to_owned());
             return Ok(());
         }
-        let value = if style == ScalarStyle::Plain { plain(text, line)? } else { Value::Text(text.to_owned()) };
+        let value = if style == ScalarStyle::Plain {
+            plain(text, line)?
+        } else {
+            Value::Text(text.to_owned())
+        };
         self.place(Node { line, value })
     }
 
@@ -132,7 +180,10 @@ impl Builder {
 
 fn refuse_anchor(anchor: usize, tagged: bool, line: usize) -> Result<(), TariffError> {
     if anchor != 0 || tagged {
-        return Err(syntax(line, "anchors (`&name`) and tags (`!name`) are not read; write plain values"));
+        return Err(syntax(
+            line,
+            "anchors (`&name`) and tags (`!name`) are not read; write plain values",
+        ));
     }
     Ok(())
 }
@@ -146,7 +197,9 @@ fn plain(text: &str, line: usize) -> Result<Value, TariffError> {
         _ => {
             let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
             if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                let number = text.parse().map_err(|_| syntax(line, "this whole number is too large"))?;
+                let number = text
+                    .parse()
+                    .map_err(|_| syntax(line, "this whole number is too large"))?;
                 Value::Integer(number)
             } else {
                 Value::Text(text.to_owned())
