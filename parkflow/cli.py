@@ -21,7 +21,9 @@ EXIT_WRONG_USE: Final = 2
 
 # Commands of the domains: name -> (module, attribute, one line for the help). Imported only when used, so that a
 # command starts without loading the rest.
-COMMANDS: Final[dict[str, tuple[str, str, str]]] = {}
+COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
+    "worker": ("parkflow.day_commands", "worker", "Run the pipelines and the schedule."),
+}
 
 
 class LazyGroup(click.Group):

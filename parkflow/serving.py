@@ -58,10 +58,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
 async def _serve(
     settings: Settings, servers: Servers, listener: socket.socket, announce: Callable[[str], None]
 ) -> None:
-    if settings.database_url is None:
-        await migrate.migrate(servers.database_dsn)
-    else:
-        await _check_migrations(servers.database_dsn)
+    await prepare_database(settings, servers)
     async with open_services(
         settings,
         clock=clock_from_environment(),
@@ -123,6 +120,14 @@ def _listener(host: str, port: int) -> Iterator[socket.socket]:
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def prepare_database(settings: Settings, servers: Servers) -> None:
+    """Migrate an embedded database, check an external one. Raises DatabaseUnavailable, MigrationsMissing."""
+    if settings.database_url is None:
+        await migrate.migrate(servers.database_dsn)
+    else:
+        await _check_migrations(servers.database_dsn)
 
 
 async def _check_migrations(dsn: str) -> None:

@@ -1,0 +1,163 @@
+"""Rounds of due work: every step, in order, again and again over the buckets that a process holds."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+from parkflow.db.conn import Pool
+from parkflow.jobs import progress
+from parkflow.kit.clock import Clock, FileClock
+
+# A virtual clock is moved by a simulation that waits for us; real time needs no haste.
+_POLL_SECONDS_VIRTUAL: Final = 0.003
+_POLL_SECONDS_REAL: Final = 0.5
+# While the clock stands, work may still come in over HTTP.
+_IDLE_SECONDS_MAX: Final = 0.5
+_BACKOFF_SECONDS_FIRST: Final = 1
+_BACKOFF_SECONDS_MAX: Final = 60
+_SECOND_NS: Final = 1_000_000_000
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one step of one pass works on: whose hand it is, which buckets, and the one `now` of the pass."""
+
+    owner: str
+    buckets: Sequence[int]
+    now: datetime
+
+
+StepWork = Callable[[Turn], Awaitable[int]]
+
+
+class StepKind(Enum):
+    """How a step stands to the end of a business day."""
+
+    DAY_WORK = "day_work"  # a day does not end while one of these has work or fails
+    DAY_END = "day_end"  # runs once per pass, over all buckets, when the day's work is done
+    SIDE_WORK = "side_work"  # neither waits for the day nor delays it
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One kind of due work. `work` does some of it and returns how much it did; 0 says that nothing is due."""
+
+    name: str
+    kind: StepKind
+    work: StepWork
+
+
+@dataclass(slots=True)
+class _Tally:
+    done: int = 0
+    failed: int = 0
+
+    @property
+    def rested(self) -> bool:
+        return not self.done and not self.failed
+
+
+@dataclass(slots=True)
+class _Failure:
+    count: int = 0
+    not_before_ns: int = 0
+
+
+@dataclass(slots=True)
+class Rounds:
+    """Runs the steps over the buckets that this process holds; `stop` ends it after the step at hand.
+
+    held: the buckets held now. buckets_per_call: how many a step is given at once.
+    """
+
+    pool: Pool
+    clock: Clock
+    owner: str
+    steps: Sequence[Step]
+    held: Callable[[], Sequence[int]]
+    buckets_per_call: int
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _failures: dict[str, _Failure] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+        while not self.stop.is_set():
+            now = self.clock.now()
+            if await self.run_pass(now) and self.held():
+                await self._record(now)
+                await self._rest(now)
+            elif not self.held():
+                await self._pause(_POLL_SECONDS_REAL)
+
+    async def run_pass(self, now: datetime) -> bool:
+        """One pass over all steps; whether nothing was left to do and nothing failed."""
+        day_work = await self._run_all(StepKind.DAY_WORK, now)
+        day_end = await self._run_all(StepKind.DAY_END, now) if day_work.rested else _Tally()
+        side_work = await self._run_all(StepKind.SIDE_WORK, now)
+        tallies = (day_work, day_end, side_work)
+        if any(tally.failed for tally in tallies) and not any(tally.done for tally in tallies):
+            # Nothing but failing steps is left, and their back-off is counted in seconds.
+            await self._pause(_POLL_SECONDS_REAL)
+        return all(tally.rested for tally in tallies) and not self.stop.is_set()
+
+    async def _run_all(self, kind: StepKind, now: datetime) -> _Tally:
+        tally = _Tally()
+        for step in self.steps:
+            if step.kind is not kind or self.stop.is_set():
+                continue
+            for buckets in self._portions(kind):
+                result = await self._run_step(step, Turn(self.owner, buckets, now))
+                tally.done += result or 0
+                tally.failed += result is None
+        return tally
+
+    def _portions(self, kind: StepKind) -> list[Sequence[int]]:
+        held = self.held()
+        size = max(len(held), 1) if kind is StepKind.DAY_END else self.buckets_per_call
+        return [held[start : start + size] for start in range(0, len(held), size)]
+
+    async def _run_step(self, step: Step, turn: Turn) -> int | None:
+        """How much the step did; None when it failed, or failed lately and rests. A failing step stops no other."""
+        failure = self._failures.get(step.name)
+        if failure is not None and self.clock.monotonic_ns() < failure.not_before_ns:
+            return None
+        try:
+            done = await step.work(turn)
+        except Exception:
+            self._note_failure(step)
+            return None
+        self._failures.pop(step.name, None)
+        return done
+
+    def _note_failure(self, step: Step) -> None:
+        failure = self._failures.setdefault(step.name, _Failure())
+        pause = min(_BACKOFF_SECONDS_FIRST << failure.count, _BACKOFF_SECONDS_MAX)
+        failure.count = min(failure.count + 1, 10)
+        failure.not_before_ns = self.clock.monotonic_ns() + pause * _SECOND_NS
+        _LOG.exception("step %s failed; it is tried again in %d s, the others go on", step.name, pause)
+
+    async def _record(self, now: datetime) -> None:
+        async with self.pool.acquire() as conn:
+            await progress.record(conn, owner=self.owner, caught_up_to=now, wall=self.clock.wall())
+
+    async def _rest(self, now: datetime) -> None:
+        """Until the clock has moved on, but not for long."""
+        poll = _POLL_SECONDS_VIRTUAL if isinstance(self.clock, FileClock) else _POLL_SECONDS_REAL
+        until = self.clock.monotonic_ns() + int(_IDLE_SECONDS_MAX * _SECOND_NS)
+        await self._pause(poll)
+        while not self.stop.is_set() and self.clock.now() == now:
+            if self.clock.monotonic_ns() >= until:
+                return
+            await self._pause(poll)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.stop.wait()
+        except TimeoutError:
+            pass
