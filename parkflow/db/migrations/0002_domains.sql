@@ -588,6 +588,7 @@ create table card_return (
     requested_at   timestamptz not null,
     release_after  timestamptz not null,
     decided_at     timestamptz,
+    next_try_at    timestamptz,
     ended_at       timestamptz,
     primary key (bucket, return_id),
     foreign key (bucket, card_id) references card,
