@@ -7,11 +7,11 @@ from fastapi import APIRouter, status
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from parkflow.api.context import Given, Now
-from parkflow.api.encoding import bytes_from_base64url, bytes_from_hex
 from parkflow.api.operator_auth import Configurer, TokenKeeper
 from parkflow.db.tx import tx
 from parkflow.gate import service as gate_service
 from parkflow.gate.state import GateEvent
+from parkflow.kit.encoding import bytes_from_base64url, bytes_from_hex
 from parkflow.kit.ids import from_text, to_text
 from parkflow.lot import service as lot_service
 from parkflow.lot.rules import Direction

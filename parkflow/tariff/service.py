@@ -109,12 +109,12 @@ async def in_force(conn: Conn, lot_ids: Sequence[int], ats: Sequence[datetime]) 
     return await store.in_force(conn, lot_ids, ats)
 
 
-async def parsed(conn: Conn, hashes: Sequence[bytes]) -> Mapping[bytes, "core.Tariff"]:
+async def parsed(conn: Conn, hashes: Sequence[bytes]) -> Mapping[bytes, core.Tariff]:
     """The tariffs of the hashes, ready to price."""
     return {sha256: _parsed(source) for sha256, source in (await store.sources(conn, hashes)).items()}
 
 
-def _checked(source: str) -> "core.Tariff":
+def _checked(source: str) -> core.Tariff:
     try:
         return _parsed(source)
     except core.TariffError as error:
@@ -122,5 +122,5 @@ def _checked(source: str) -> "core.Tariff":
 
 
 @lru_cache(maxsize=_PARSED_MAX)
-def _parsed(source: str) -> "core.Tariff":
+def _parsed(source: str) -> core.Tariff:
     return core.Tariff.load(source)

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from parkflow import core
-from parkflow.api.encoding import base64url
 from parkflow.db.conn import Pool
 from parkflow.db.tx import tx
+from parkflow.kit.encoding import base64url
 from parkflow.operator import service as operator_service
 from parkflow.operator.rules import Role
 from parkflow.operator.service import NewOperator, Principal
@@ -161,7 +161,10 @@ async def test_every_change_leaves_an_audit_row(desk: Desk) -> None:
     await desk.lane()
     async with desk.pool.acquire() as conn:
         rows = await conn.fetch("select action, token_name, role from operator_audit order by action")
-    assert [tuple(row.values()) for row in rows] == [("lane_created", "admin", "admin"), ("lot_created", "admin", "admin")]
+    assert [tuple(row.values()) for row in rows] == [
+        ("lane_created", "admin", "admin"),
+        ("lot_created", "admin", "admin"),
+    ]
 
 
 async def test_the_root_secret_opens_only_with_the_vault_and_fits_the_public_key(desk: Desk, clock: HeldClock) -> None:

@@ -1,0 +1,102 @@
+"""Tariff versions: published once per text, never changed, and in force for a lot from an instant on."""
+
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+
+import pytest
+
+from parkflow.db.conn import Conn
+from parkflow.kit.errors import NotFound
+from parkflow.lot import service as lot_service
+from parkflow.lot.service import NewLot
+from parkflow.operator import service as operator_service
+from parkflow.operator.service import NewOperator
+from parkflow.tariff import service as tariff_service
+from parkflow.vault import Vault
+from tests.edge import MASTER_KEY
+
+NOW = datetime(2017, 10, 20, 16, tzinfo=UTC)
+TEXT = (resources.files("parkflow.tariff") / "library" / "us-charlottesville-2017.yaml").read_text("utf-8")
+LATER_TEXT = TEXT.replace("min: 90", "min: 95")
+
+
+async def operator(conn: Conn, name: str = "Downtown", currency: str = "USD") -> int:
+    new = NewOperator(name, "America/New_York", currency, 2000)
+    return (await operator_service.create(conn, Vault(MASTER_KEY), new, now=NOW)).operator_id
+
+
+async def lot(conn: Conn, operator_id: int, time_zone: str = "America/New_York") -> int:
+    new = NewLot("market-st", "Market Street", time_zone)
+    return (await lot_service.create_lot(conn, operator_id=operator_id, new=new, now=NOW)).lot_id
+
+
+async def test_the_same_text_is_the_same_version_and_another_text_the_next(conn: Conn) -> None:
+    assert LATER_TEXT != TEXT
+    owner = await operator(conn)
+    first = await tariff_service.publish(conn, operator_id=owner, source=TEXT, now=NOW)
+    again = await tariff_service.publish(conn, operator_id=owner, source=TEXT, now=NOW + timedelta(days=1))
+    second = await tariff_service.publish(conn, operator_id=owner, source=LATER_TEXT, now=NOW)
+    assert again == first
+    assert (first.version, second.version) == (1, 2)
+    assert (await tariff_service.parsed(conn, [first.sha256]))[first.sha256].sha256 == first.sha256.hex()
+
+
+async def test_two_operators_publish_the_same_text_each_for_itself(conn: Conn) -> None:
+    mine, theirs = await operator(conn), await operator(conn, "Uptown")
+    published = await tariff_service.publish(conn, operator_id=mine, source=TEXT, now=NOW)
+    with pytest.raises(NotFound):
+        await tariff_service.get(conn, operator_id=theirs, sha256=published.sha256)
+    assert await tariff_service.publish(conn, operator_id=theirs, source=TEXT, now=NOW) == published
+
+
+async def test_a_broken_text_is_refused_in_one_line_and_another_currency_by_name(conn: Conn) -> None:
+    owner = await operator(conn)
+    with pytest.raises(tariff_service.TariffInvalid) as refusal:
+        await tariff_service.publish(conn, operator_id=owner, source="ptl: 1\nid: [", now=NOW)
+    assert "\n" not in refusal.value.message
+    yuan = await operator(conn, "Hangzhou", "CNY")
+    with pytest.raises(tariff_service.TariffDoesNotFit):
+        await tariff_service.publish(conn, operator_id=yuan, source=TEXT, now=NOW)
+
+
+async def test_each_instant_has_the_version_that_was_in_force(conn: Conn) -> None:
+    owner = await operator(conn)
+    place = await lot(conn, owner)
+    first = await tariff_service.publish(conn, operator_id=owner, source=TEXT, now=NOW)
+    second = await tariff_service.publish(conn, operator_id=owner, source=LATER_TEXT, now=NOW)
+    begin, change = NOW - timedelta(days=30), NOW + timedelta(days=1)
+    for sha256, valid_from in ((first.sha256, begin), (second.sha256, change), (second.sha256, change)):
+        await tariff_service.assign(
+            conn, operator_id=owner, lot_id=place, sha256=sha256, valid_from=valid_from, now=NOW
+        )
+    ats = [begin - timedelta(seconds=1), begin, change - timedelta(seconds=1), change]
+    in_force = await tariff_service.in_force(conn, [place] * 4, ats)
+    assert in_force == [None, first.sha256, first.sha256, second.sha256]
+
+
+async def test_a_tariff_replaces_no_other_in_the_past_nor_at_the_same_instant(conn: Conn) -> None:
+    owner = await operator(conn)
+    place = await lot(conn, owner)
+    first = await tariff_service.publish(conn, operator_id=owner, source=TEXT, now=NOW)
+    second = await tariff_service.publish(conn, operator_id=owner, source=LATER_TEXT, now=NOW)
+
+    async def assign(sha256: bytes, valid_from: datetime) -> None:
+        await tariff_service.assign(
+            conn, operator_id=owner, lot_id=place, sha256=sha256, valid_from=valid_from, now=NOW
+        )
+
+    await assign(first.sha256, NOW - timedelta(days=30))
+    with pytest.raises(tariff_service.TariffInThePast):
+        await assign(second.sha256, NOW - timedelta(days=1))
+    with pytest.raises(tariff_service.TariffAlreadyAssigned):
+        await assign(second.sha256, NOW - timedelta(days=30))
+
+
+async def test_a_tariff_of_another_time_zone_does_not_fit_the_lot(conn: Conn) -> None:
+    owner = await operator(conn)
+    place = await lot(conn, owner, "America/Chicago")
+    published = await tariff_service.publish(conn, operator_id=owner, source=TEXT, now=NOW)
+    with pytest.raises(tariff_service.TariffDoesNotFit):
+        await tariff_service.assign(
+            conn, operator_id=owner, lot_id=place, sha256=published.sha256, valid_from=NOW, now=NOW
+        )
