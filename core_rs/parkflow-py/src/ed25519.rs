@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use parkflow_core::ed25519::{self, verify_equations, Equation, Purpose, VerifyingKey, SECRET_BYTES};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
+
+/// Public key, message and signature, not copied out of Python.
+type Triple = (PyBackedBytes, PyBackedBytes, PyBackedBytes);
 
 /// Adds this part's names to the extension module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -55,19 +59,17 @@ fn ed25519_verify(py: Python<'_>, public_key: &[u8], message: &[u8], signature: 
 }
 
 #[pyfunction]
-fn ed25519_verify_batch(py: Python<'_>, items: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)>) -> Vec<bool> {
+fn ed25519_verify_batch(py: Python<'_>, items: Vec<Triple>) -> Vec<bool> {
     py.detach(|| verify_items(&items))
 }
 
 /// PF-1 on raw triples; each distinct key is checked once.
-fn verify_items(items: &[(Vec<u8>, Vec<u8>, Vec<u8>)]) -> Vec<bool> {
-    let mut keys = HashMap::new();
+fn verify_items(items: &[Triple]) -> Vec<bool> {
+    let mut keys: HashMap<&[u8], Option<VerifyingKey>> = HashMap::new();
     let mut equations = Vec::with_capacity(items.len());
     let mut places = Vec::with_capacity(items.len());
     for (place, (key, message, signature)) in items.iter().enumerate() {
-        let key = keys
-            .entry(key.as_slice())
-            .or_insert_with(|| VerifyingKey::enrol(key).ok());
+        let key = keys.entry(&key[..]).or_insert_with(|| VerifyingKey::enrol(key).ok());
         if let Some(equation) = key.as_ref().and_then(|key| Equation::new(key, &[message], signature)) {
             equations.push(equation);
             places.push(place);

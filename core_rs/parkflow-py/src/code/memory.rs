@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use parkflow_core::code::{self, DenyList, ReplayMemory, SUBJECT_BYTES};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 
 use crate::ed25519::exact;
 
@@ -16,7 +17,7 @@ pub struct DeniedSubjects(pub(super) HashSet<[u8; SUBJECT_BYTES]>);
 impl DeniedSubjects {
     #[new]
     fn new(subjects: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let subject_of = |item: PyResult<Bound<'_, PyAny>>| exact("subject", &item?.extract::<Vec<u8>>()?);
+        let subject_of = |item: PyResult<Bound<'_, PyAny>>| exact("subject", &item?.extract::<PyBackedBytes>()?);
         subjects.try_iter()?.map(subject_of).collect::<PyResult<_>>().map(Self)
     }
 

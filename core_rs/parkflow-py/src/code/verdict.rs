@@ -6,7 +6,8 @@ use pyo3::types::PyBytes;
 
 use super::credential::Code;
 
-#[pyclass(frozen, module = "parkflow._core")]
+#[pyclass(frozen, eq, module = "parkflow._core")]
+#[derive(PartialEq)]
 pub struct Verdict(pub(super) code::Verdict);
 
 impl Verdict {
