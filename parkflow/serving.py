@@ -34,13 +34,6 @@ class PortTaken(ParkflowError):
     status = 500
 
 
-class MigrationsMissing(ParkflowError):
-    """The database lacks migrations; run `parkflow migrate` first."""
-
-    code = "migrations_missing"
-    status = 503
-
-
 def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `announce` is told the address once requests are answered.
 
@@ -135,6 +128,6 @@ async def _check_migrations(dsn: str) -> None:
         try:
             missing = await migrate.missing(conn)
         except asyncpg.UndefinedTableError as error:
-            raise MigrationsMissing from error
+            raise migrate.MigrationsMissing from error
     if missing:
-        raise MigrationsMissing(f"the database lacks {len(missing)} migration(s): run `parkflow migrate` first")
+        raise migrate.MigrationsMissing(f"the database lacks {len(missing)} migration(s): run `parkflow migrate` first")

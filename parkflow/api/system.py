@@ -11,19 +11,12 @@ from starlette.responses import Response
 from parkflow.api import metrics
 from parkflow.api.context import Given, Now
 from parkflow.db import migrate
-from parkflow.kit.errors import DatabaseUnavailable, ParkflowError
+from parkflow.kit.errors import DatabaseUnavailable
 from parkflow.views import figures
 
 READY_TIMEOUT_SECONDS: Final = 2
 
 router = APIRouter(tags=["system"])
-
-
-class NotReady(ParkflowError):
-    """The database lacks migrations: run `parkflow migrate`."""
-
-    code = "migrations_missing"
-    status = 503
 
 
 @router.get("/healthz")
@@ -39,11 +32,11 @@ async def readyz(services: Given) -> dict[str, str]:
         async with asyncio.timeout(READY_TIMEOUT_SECONDS), services.pool.acquire() as conn:
             missing = await migrate.missing(conn)
     except asyncpg.UndefinedTableError as error:
-        raise NotReady from error
+        raise migrate.MigrationsMissing from error
     except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
         raise DatabaseUnavailable("the database does not answer") from error
     if missing:
-        raise NotReady(f"the database lacks {len(missing)} migration(s): run `parkflow migrate`")
+        raise migrate.MigrationsMissing(f"the database lacks {len(missing)} migration(s): run `parkflow migrate`")
     return {"status": "ready"}
 
 

@@ -26,6 +26,13 @@ class MigrationRefused(ParkflowError):
     status = 500
 
 
+class MigrationsMissing(ParkflowError):
+    """The database lacks migrations; run `parkflow migrate` first."""
+
+    code = "migrations_missing"
+    status = 503
+
+
 @dataclass(frozen=True)
 class Migration:
     """One file: `NNNN_what.sql`."""
