@@ -41,9 +41,9 @@ class Driver:
         self.person = person
         self.phone = phone
         self.card = ""
+        self.device = ""
+        self.token: str | None = None
         self._offices = offices
-        self._token: str | None = None
-        self._device = ""
 
     async def open_wallet(self, *, funds_minor: int, plan: list[str]) -> None:
         """Open the wallet at the channel; `plan` is how the channel will answer the first orders."""
@@ -61,7 +61,7 @@ class Driver:
         await self._call("POST", "/v1/driver/one-time-codes", {"phone": phone})
         one_time_code = await read_one_time_code(phone)
         session = await self._call("POST", "/v1/driver/sessions", {"phone": phone, "one_time_code": one_time_code})
-        self._token = str(session["token"])
+        self.token = str(session["token"])
         if self.person.plate is not None:
             await self._call("POST", "/v1/driver/vehicles", {"plate": self.person.plate})
 
@@ -84,17 +84,17 @@ class Driver:
             "challenge": challenge,
             "signature": to_base64url(self.phone.prove_possession(from_base64url(challenge))),
         }
-        self._device = str((await self._call("POST", self._of_card("devices"), proof))["device_id"])
+        self.device = str((await self._call("POST", self._of_card("devices"), proof))["device_id"])
 
     async def get_credential(self, now_s: int) -> None:
         """Get the credential for the next day. Raises ApiRefusal, e.g. `card_in_arrears`."""
         code_secret = self.phone.next_code_secret()
         code_key = self.phone.code_key(code_secret)
         signature = self.phone.sign_credential_request(
-            card=self.card, device=self._device, code_key=code_key, requested_at_s=now_s
+            card=self.card, device=self.device, code_key=code_key, requested_at_s=now_s
         )
         request = {
-            "device_id": self._device,
+            "device_id": self.device,
             "code_key": to_base64url(code_key),
             "requested_at": now_s,
             "signature": to_base64url(signature),
@@ -120,4 +120,4 @@ class Driver:
         return f"/v1/driver/cards/{self.card}/{what}"
 
     async def _call(self, method: str, path: str, content: object | None = None) -> dict[str, Any]:
-        return await call(self._offices.service, method, path, content, token=self._token)
+        return await call(self._offices.service, method, path, content, token=self.token)

@@ -1,6 +1,6 @@
 """A driver's phone: it holds the device key, makes a code key for each credential and shows codes without a network."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gate_sim.seed import Seed
 from gate_sim.wire import id_number
@@ -26,7 +26,7 @@ class Phone:
     seed: Seed
     name: str
     held: HeldCredential | None = None
-    _credentials_asked: int = field(default=0)
+    credentials_asked: int = 0
 
     @property
     def device_key(self) -> bytes:
@@ -43,8 +43,8 @@ class Phone:
 
     def next_code_secret(self) -> bytes:
         """A fresh code key, so that nothing in the codes of two credentials links them."""
-        self._credentials_asked += 1
-        return self.seed.key("code", self.name, str(self._credentials_asked))
+        self.credentials_asked += 1
+        return self.seed.key("code", self.name, str(self.credentials_asked))
 
     @staticmethod
     def code_key(code_secret: bytes) -> bytes:
