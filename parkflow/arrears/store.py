@@ -7,13 +7,9 @@ from typing import NamedTuple
 
 from parkflow.db.conn import Conn
 from parkflow.db.sql import load
+from parkflow.kit.ids import bucket_of
 
 SQL = load(__file__)
-
-
-class CardKey(NamedTuple):
-    bucket: int
-    card_id: int
 
 
 class NewArrears(NamedTuple):
@@ -65,16 +61,16 @@ async def paid(conn: Conn, buckets: Sequence[int], *, limit: int) -> list[PaidAr
     return [PaidArrears(*row.values()) for row in await conn.fetch(SQL.paid_arrears, list(buckets), limit)]
 
 
-async def clear(conn: Conn, rows: Sequence[PaidArrears], *, now: datetime) -> list[CardKey]:
+async def clear(conn: Conn, rows: Sequence[PaidArrears], *, now: datetime) -> list[int]:
     """Mark the rows cleared; the cards of the ones that were open come back, once each, in order."""
     done = await conn.fetch(SQL.clear_arrears, [row.bucket for row in rows], [row.charge_id for row in rows], now)
-    return sorted({CardKey(row["bucket"], row["card_id"]) for row in done})
+    return sorted({row["card_id"] for row in done})
 
 
-async def without_open(conn: Conn, cards: Sequence[CardKey]) -> list[CardKey]:
+async def without_open(conn: Conn, card_ids: Sequence[int]) -> list[int]:
     """Of these cards, those without open arrears."""
-    done = await conn.fetch(SQL.cards_clear, [card.bucket for card in cards], [card.card_id for card in cards])
-    return sorted(CardKey(row["bucket"], row["card_id"]) for row in done)
+    done = await conn.fetch(SQL.cards_clear, [bucket_of(card_id) for card_id in card_ids], list(card_ids))
+    return sorted(row["card_id"] for row in done)
 
 
 async def open_of_account(conn: Conn, *, bucket: int, account_id: int, card_id: int | None) -> list[OpenArrears]:

@@ -528,6 +528,7 @@ create table attempt (
 -- At most one attempt of a charge may be able to succeed; a second success is kept as surplus and refunded.
 create unique index attempt_one_live on attempt (bucket, charge_id)
     where state in ('recorded', 'sent', 'unknown') or (state = 'succeeded' and not surplus);
+create index attempt_by_channel_day on attempt (channel, channel_paid_at) where state = 'succeeded';
 create index attempt_to_query on attempt (bucket, next_query_at) where state in ('recorded', 'sent', 'unknown');
 
 -- refund --------------------------------------------------------------------------------------------------------------
@@ -557,6 +558,7 @@ create table refund (
 );
 create unique index refund_deposit_once on refund (bucket, charge_id) where reason = 'deposit_return';
 create unique index refund_surplus_once on refund (bucket, order_no) where reason = 'surplus';
+create index refund_by_channel_day on refund (channel, channel_refunded_at) where state = 'succeeded';
 create index refund_open on refund (bucket, next_try_at) where state in ('recorded', 'sent', 'unknown');
 
 -- arrears -------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Reconciliation: our book against the channel's bill, line by line."""
