@@ -1,0 +1,83 @@
+# From a fresh clone, `make demo` and `make test` set everything up by themselves, into .venv and target.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# rustup installs here, and not every shell has been told.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+PYTHON ?= python3
+BIN := .venv/bin
+# Rust's tools must look at the same interpreter as the extension is built for.
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+
+RUST_SOURCES := $(shell find core_rs -name target -prune -o -type f \( -name '*.rs' -o -name Cargo.toml \) -print) Cargo.toml Cargo.lock
+PACKAGES := .venv/.packages-installed
+EXTENSION := .venv/.extension-built
+
+.PHONY: help demo test bench lint lint-rust lint-python test-rust test-python docs lock clean setup
+
+help:  ## show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(EXTENSION)  ## run a real day of parking through the whole chain (ARGS='--json')
+	@$(BIN)/parkflow demo $(ARGS)
+
+test: lint test-rust test-python  ## run every check and every test
+
+bench: $(EXTENSION)  ## measure, compare with the baselines, write bench/results/latest.json (ONLY=codes,tariffs)
+	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+lint: lint-rust lint-python  ## run the checks that need no server
+
+docs: $(EXTENSION)  ## draw docs/states.md from the state machines
+	@$(BIN)/python -m parkflow.statesdoc > docs/states.md
+
+lock:  ## write .ci/requirements.txt anew from pyproject.toml (needs uv)
+	@command -v uv > /dev/null || { echo 'uv is missing: pip install uv' >&2; exit 2; }
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file .ci/requirements.txt
+
+setup: $(EXTENSION)
+
+clean:  ## remove everything that was made, embedded data included
+	rm -rf .venv target .parkflow dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find parkflow gate_sim bench tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f parkflow/_core*.so parkflow/_core*.pyd
+
+lint-rust: $(PACKAGES)
+	@cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+
+lint-python: $(EXTENSION)
+	@$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/python -m mypy.stubtest --concise --ignore-disjoint-bases parkflow._core
+	$(BIN)/lint-imports --no-cache > .venv/.lint-imports.log || { cat .venv/.lint-imports.log; exit 1; }
+
+test-rust: $(PACKAGES)
+	@cargo test --locked --workspace --quiet
+
+test-python: $(EXTENSION)
+	@$(BIN)/python -m pytest
+
+$(PACKAGES): .ci/requirements.txt
+	@command -v $(PYTHON) > /dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 2; }
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$$($(PYTHON) --version) is too old: parkflow needs Python 3.11 or newer (make PYTHON=python3.12)" >&2; exit 2; }
+	command -v cargo > /dev/null || { echo 'cargo is missing: install Rust (https://rustup.rs), then make again' >&2; exit 2; }
+	echo 'setting up .venv …'
+	$(BIN)/python -c '' 2> /dev/null || $(PYTHON) -m venv --clear .venv \
+		|| { echo 'python3 has no venv module: install it (Debian: apt install python3-venv)' >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/requirements.txt
+	touch $@
+
+# Editable: Python files are used where they are, only a change of Rust or of the package's own settings builds again.
+$(EXTENSION): $(PACKAGES) $(RUST_SOURCES) pyproject.toml
+	@echo 'building the Rust core …'
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	touch $@
