@@ -1,0 +1,1 @@
+"""The ledger: business days, and transfers posted to the open one, each at most once."""
