@@ -49,6 +49,7 @@ class Result:
     reason: FailReason | None = None
     channel_no: str | None = None
     amount_minor: Minor | None = None
+    currency: str | None = None
     paid_at: datetime | None = None
     raw_code: str = ""
 
@@ -130,7 +131,7 @@ class ChannelUnavailable(ParkflowError):
     status = 503
 
 
-class ChannelUnknown(ParkflowError):
+class ChannelUnknown(ParkflowError, KeyError):
     """There is no such channel."""
 
     code = "channel_unknown"
@@ -142,14 +143,14 @@ class Channel(Protocol):
 
     name: str
 
-    async def sign_agreement(self, *, external_no: str, return_url: str | None = None) -> str:
+    async def sign_agreement(self, *, external_no: str, user_ref: str, scene: str, return_url: str) -> str:
         """The address where the driver confirms the agreement. Raises ChannelUnavailable."""
 
-    async def query_agreement(self, external_no: str) -> Agreement | None:
-        """The agreement, or None when the channel does not know it. Raises ChannelUnavailable."""
+    async def query_agreement(self, external_no: str) -> Agreement:
+        """The agreement by our number; one that the channel does not know is pending. Raises ChannelUnavailable."""
 
-    async def unsign(self, ref: str) -> None:
-        """End the agreement; ending it again changes nothing. Raises ChannelUnavailable."""
+    async def unsign(self, ref: str) -> Result:
+        """End the agreement by the channel's reference; SUCCEEDED also when it has ended before."""
 
     def compose_deduct(self, request: DeductRequest) -> bytes:
         """The exact bytes of the order, to be stored before they are sent, and sent again unchanged."""

@@ -73,16 +73,21 @@ class SimulatedChannel:
             follow_redirects=False,
         )
 
-    async def sign_agreement(self, *, external_no: str, return_url: str | None = None) -> str:
-        fields = {"external_no": external_no, "return_url": return_url}
+    async def sign_agreement(self, *, external_no: str, user_ref: str, scene: str, return_url: str) -> str:
+        fields = {"external_no": external_no, "user_ref": user_ref, "scene": scene, "return_url": return_url}
         return str((await self._ask("POST", "/v1/agreements", fields))["sign_url"])
 
-    async def query_agreement(self, external_no: str) -> Agreement | None:
+    async def query_agreement(self, external_no: str) -> Agreement:
         answer = await self._ask("GET", f"/v1/agreements/{quote(external_no, safe='')}", None)
-        return Agreement(answer["ref"], answer["state"]) if "state" in answer else None
+        return Agreement(answer.get("ref"), str(answer.get("state", "pending")))
 
-    async def unsign(self, ref: str) -> None:
-        await self._ask("POST", f"/v1/agreements/{quote(ref, safe='')}/end", {})
+    async def unsign(self, ref: str) -> Result:
+        try:
+            answer = await self._ask("POST", f"/v1/agreements/{quote(ref, safe='')}/end", {})
+        except ChannelUnavailable as error:
+            return Result(Outcome.UNKNOWN, ref, raw_code=error.code)
+        ended = answer.get("state") == "ended"
+        return Result(Outcome.SUCCEEDED if ended else Outcome.UNKNOWN, ref, raw_code=str(answer.get("code", "")))
 
     def compose_deduct(self, request: DeductRequest) -> bytes:
         return _encode(
@@ -186,7 +191,8 @@ def _result(fields: dict[str, Any], number: str) -> Result:
                     Outcome.SUCCEEDED,
                     number,
                     channel_no=fields["channel_no"],
-                    amount_minor=Minor(fields["amount_minor"]),
+                    amount_minor=Minor(int(fields["amount_minor"])),
+                    currency=fields.get("currency"),
                     paid_at=_instant(fields["refunded_at"] if "refund_no" in fields else fields["paid_at"]),
                     raw_code="succeeded",
                 )
