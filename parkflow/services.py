@@ -1,11 +1,11 @@
 """What an edge hands down: the few long-lived things of a process, built once and passed as one value."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
+from parkflow.channel.service import Channels, load_channels
 from parkflow.db.conn import Pool
 from parkflow.db.pool import open_pool
 from parkflow.kit.clock import Clock
@@ -26,7 +26,7 @@ class Services:
     clock: Clock
     settings: Settings
     vault: Vault
-    channels: Mapping[str, Any]
+    channels: Channels
     limits: Limits
 
 
@@ -46,7 +46,9 @@ async def open_services(
         vault = Vault(master_key(settings))
         limits = await _open_limits(pool, redis_url)
         stack.push_async_callback(limits.aclose)
-        yield Services(pool, clock, settings, vault, {}, limits)
+        channels = await load_channels(pool, vault, clock=clock, timeout_seconds=settings.channel_timeout_seconds)
+        stack.push_async_callback(channels.aclose)
+        yield Services(pool, clock, settings, vault, channels, limits)
 
 
 async def _open_limits(pool: Pool, redis_url: str | None) -> Limits:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from parkflow.app import create_app
+from parkflow.channel.service import Channels
 from parkflow.db.conn import Pool
 from parkflow.kit.clock import Clock
 from parkflow.limit.store import PostgresLimits
@@ -19,7 +20,7 @@ MASTER_KEY = bytes(range(32))
 
 def services_over(pool: Pool, clock: Clock) -> Services:
     """Services with the test's pool and clock, limits in Postgres and no channel."""
-    return Services(pool, clock, Settings(), Vault(MASTER_KEY), {}, PostgresLimits(pool))
+    return Services(pool, clock, Settings(), Vault(MASTER_KEY), Channels(), PostgresLimits(pool))
 
 
 @asynccontextmanager

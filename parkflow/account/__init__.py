@@ -1,0 +1,1 @@
+"""Accounts: a driver's phone, log-in by one-time code, sessions and plates."""
