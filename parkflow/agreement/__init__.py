@@ -1,0 +1,1 @@
+"""Agreements: a driver's standing permission at a channel to be deducted."""
