@@ -8,7 +8,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from parkflow.api import errors, operator, system
+from parkflow.api import driver, driver_codes, errors, operator, system
 from parkflow.api.bounds import Bounds
 from parkflow.api.metrics import Counted
 from parkflow.kit.errors import ParkflowError
@@ -20,7 +20,12 @@ LIMITS_SWEEP_SECONDS: Final = 300
 _log = logging.getLogger("parkflow.app")
 
 # Every part of the API, in the order of its documentation.
-ROUTERS: Final[tuple[APIRouter, ...]] = (operator.router, system.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    driver.router,
+    driver_codes.router,
+    operator.router,
+    system.router,
+)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -23,6 +23,7 @@ EXIT_WRONG_USE: Final = 2
 # command starts without loading the rest.
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "worker": ("parkflow.day_commands", "worker", "Run the pipelines and the schedule."),
+    "serve": ("parkflow.serving", "serve_command", "Run the HTTP service."),
 }
 
 

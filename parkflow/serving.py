@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import asyncpg
+import click
 import uvicorn
 import uvloop
 
@@ -19,7 +20,7 @@ from parkflow.kit.clock import clock_from_environment
 from parkflow.kit.errors import ParkflowError
 from parkflow.servers import Servers, embedded_servers
 from parkflow.services import open_services
-from parkflow.settings import Settings
+from parkflow.settings import Settings, load_settings
 
 # Requests in flight are given this long after SIGTERM.
 STOP_SECONDS: Final = 10
@@ -32,6 +33,16 @@ class PortTaken(ParkflowError):
 
     code = "port_taken"
     status = 500
+
+
+@click.command("serve")
+@click.option("--host", help="Address to listen on; default PARKFLOW_API_HOST or 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port, 0 for any; default PARKFLOW_API_PORT or 8000.")
+def serve_command(host: str | None, port: int | None) -> None:
+    """Run the HTTP service until SIGTERM or Ctrl-C."""
+    settings = load_settings()
+    changes = {"api_host": host or settings.api_host, "api_port": settings.api_port if port is None else port}
+    serve(settings.model_copy(update=changes), announce=lambda url: click.echo(f"parkflow serves {url}"))
 
 
 def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:

@@ -179,14 +179,15 @@ create table one_time_code (
     primary key (bucket, phone_index, issued_at)
 );
 
+-- Several drivers may share a car, so a plate is unique only within an account.
 create table vehicle (
     bucket      smallint not null,
-    plate_index bytea not null,
     account_id  bigint not null,
+    plate_index bytea not null check (length(plate_index) = 32),
     plate_sealed bytea not null,
     vehicle_class text not null default 'car',
     created_at  timestamptz not null,
-    primary key (bucket, plate_index),
+    primary key (bucket, account_id, plate_index),
     foreign key (bucket, account_id) references account
 );
 

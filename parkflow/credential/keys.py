@@ -1,0 +1,148 @@
+"""Issuer keys: which one signs now, making the next one in time, and opening the card reference in a code."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from parkflow import core
+from parkflow.credential import store
+from parkflow.credential.store import IssuerKey
+from parkflow.db.conn import Conn
+from parkflow.kit.ids import ID_LIMIT, bucket_of, derived_id
+from parkflow.vault import Vault
+
+KEY_LIFETIME: Final = timedelta(days=90)
+# The next key is made this long before the end of the last, so that it has reached all gates when it is first used.
+KEY_OVERLAP: Final = timedelta(days=10)
+# The largest lifetime that the code format can be given; no credential outlives its key.
+CREDENTIAL_LIFETIME_MAX: Final = timedelta(hours=72)
+_KEY_SLACK: Final = timedelta(minutes=5)
+_SUBJECT_KEY_BYTES: Final = 16
+_SECRET_BYTES: Final = 32
+_KID_BITS: Final = 32
+_KID_TRIES_MAX: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """An issuer key with its secrets, opened for one use."""
+
+    kid: int
+    product: int
+    secret: bytes
+    subject_key: bytes
+
+
+class SealedScan(NamedTuple):
+    """The card reference in a code as a gate sees it."""
+
+    kid: int
+    subject: bytes
+
+
+class ScanSubject(NamedTuple):
+    """Whose code it is."""
+
+    bucket: int
+    card_id: int
+    serial: int
+
+
+async def ensure_issuer_key(
+    conn: Conn, vault: Vault, operator_id: int, *, now: datetime, product: int = core.PRODUCT_PARKING
+) -> IssuerKey:
+    """The key that signs for the operator and product now; the next one is made well before it is needed."""
+    for attempt in range(_KID_TRIES_MAX):
+        keys = [key for key in await store.issuer_keys(conn, operator_id) if key.product == product]
+        if any(now + KEY_OVERLAP < key.not_after for key in keys):
+            # The oldest one that still outlives its credentials: a new key is used only when every gate has it.
+            usable = [key for key in keys if key.not_before <= now and now + CREDENTIAL_LIFETIME_MAX < key.not_after]
+            return min(usable, key=lambda key: (key.not_after, key.kid))
+        # The number follows from how many there are, so that two that come here at once make one key.
+        kid = _kid(operator_id, product, len(keys) + attempt)
+        await store.insert_issuer_key(conn, _new_key(vault, kid, operator_id, product, now), now=now)
+    raise AssertionError("a free number for a key is found within a few tries")
+
+
+def open_signer(vault: Vault, key: IssuerKey) -> Signer:
+    """The key's secrets."""
+    return Signer(
+        kid=key.kid,
+        product=key.product,
+        secret=vault.open_secret(_owner(key.kid), key.secret_sealed),
+        subject_key=vault.open_secret(_subject_owner(key.kid), key.subject_key_sealed),
+    )
+
+
+async def key_set(conn: Conn, operator_id: int) -> list[core.IssuerKey]:
+    """All keys of the operator with their windows, past ones too: a scan is checked against its own time."""
+    return [
+        core.IssuerKey(
+            key.kid,
+            key.public_key,
+            key.operator_id,
+            key.product,
+            int(key.not_before.timestamp()),
+            int(key.not_after.timestamp()),
+        )
+        for key in await store.issuer_keys(conn, operator_id)
+    ]
+
+
+async def open_scans(conn: Conn, vault: Vault, scans: Sequence[SealedScan]) -> list[ScanSubject | None]:
+    """Whose code each scan is, in the order given, without looking up any card; None where it cannot be a card's.
+
+    Only for codes whose signatures were verified: the seal hides a card, it does not prove one.
+    """
+    subject_keys = await _subject_keys(conn, vault, {scan.kid for scan in scans})
+    return [_opened(subject_keys.get(scan.kid), scan.subject) for scan in scans]
+
+
+async def denied_subjects(conn: Conn, operator_id: int, *, now: datetime) -> list[bytes]:
+    """The subjects of the operator's credentials that are not expired and may not be used, sorted."""
+    kids = [key.kid for key in await store.issuer_keys(conn, operator_id) if key.not_after > now]
+    return await store.denied_subjects(conn, kids, now=now)
+
+
+async def _subject_keys(conn: Conn, vault: Vault, kids: Iterable[int]) -> dict[int, bytes]:
+    sealed = await store.subject_keys_sealed(conn, sorted(kids))
+    return {kid: vault.open_secret(_subject_owner(kid), value) for kid, value in sealed.items()}
+
+
+def _opened(subject_key: bytes | None, subject: bytes) -> ScanSubject | None:
+    if subject_key is None:
+        return None
+    card_id, serial = core.open_subject(subject_key, subject)
+    if card_id >= ID_LIMIT or serial >= ID_LIMIT:
+        return None
+    return ScanSubject(bucket_of(card_id), card_id, serial)
+
+
+def _new_key(vault: Vault, kid: int, operator_id: int, product: int, now: datetime) -> IssuerKey:
+    secret = secrets.token_bytes(_SECRET_BYTES)
+    return IssuerKey(
+        kid=kid,
+        operator_id=operator_id,
+        product=product,
+        public_key=core.public_key(secret),
+        secret_sealed=vault.seal_secret(_owner(kid), secret),
+        subject_key_sealed=vault.seal_secret(_subject_owner(kid), secrets.token_bytes(_SUBJECT_KEY_BYTES)),
+        # A credential begins a little before it is asked for, and must not begin before its key.
+        not_before=now - _KEY_SLACK,
+        not_after=now + KEY_LIFETIME,
+    )
+
+
+def _kid(operator_id: int, product: int, number: int) -> int:
+    parts = (b"issuer-key", operator_id.to_bytes(8, "big"), bytes([product]), number.to_bytes(4, "big"))
+    return derived_id(0, *parts) % ((1 << _KID_BITS) - 1) + 1
+
+
+def _owner(kid: int) -> str:
+    return f"issuer/{kid}"
+
+
+def _subject_owner(kid: int) -> str:
+    return f"issuer/{kid}/subject"

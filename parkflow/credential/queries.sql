@@ -1,0 +1,72 @@
+-- name: insert_device
+-- $1 bucket, $2 device_id, $3 card_id, $4 public_key, $5 now
+insert into device (bucket, device_id, card_id, public_key, enrolled_at)
+values ($1, $2, $3, $4, $5)
+on conflict (bucket, public_key) do nothing
+returning device_id;
+
+-- name: device_of_key
+-- $1 bucket, $2 public_key
+select device_id, card_id, public_key, revoked_at from device where bucket = $1 and public_key = $2;
+
+-- name: device
+-- $1 bucket, $2 device_id
+select device_id, card_id, public_key, revoked_at from device where bucket = $1 and device_id = $2;
+
+-- name: count_devices
+-- $1 bucket, $2 card_id
+select count(*) from device where bucket = $1 and card_id = $2 and revoked_at is null;
+
+-- name: revoke_device
+-- $1 bucket, $2 device_id, $3 card_id, $4 now
+update device set revoked_at = $4 where bucket = $1 and device_id = $2 and card_id = $3 and revoked_at is null;
+
+-- name: revoke_credentials_of_device
+-- $1 bucket, $2 card_id, $3 device_id, $4 now
+update credential
+   set revoked_at = $4
+ where bucket = $1 and card_id = $2 and device_id = $3 and revoked_at is null and expires_at > $4;
+
+-- name: insert_credential
+-- $1 bucket, $2 card_id, $3 serial, $4 device_id, $5 kid, $6 subject, $7 code_key, $8 code_secret_sealed, $9 credential,
+-- $10 now, $11 not_before, $12 expires_at
+insert into credential (bucket, card_id, serial, device_id, kid, subject, code_key, code_secret_sealed, credential,
+                        issued_at, not_before, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+
+-- name: credential_of_code_key
+-- $1 bucket, $2 code_key
+select * from credential where bucket = $1 and code_key = $2;
+
+-- name: online_credential
+-- The server's own, still valid for a while. $1 bucket, $2 card_id, $3 valid at least until
+select *
+  from credential
+ where bucket = $1 and card_id = $2 and device_id is null and revoked_at is null and expires_at > $3
+ order by serial desc
+ limit 1;
+
+-- name: denied_subjects
+-- Credentials that are valid by their own word and may not be used: of cards that are not active, or revoked themselves.
+-- $1 kids of the operator, $2 now
+select c.subject
+  from credential c
+  join card d on d.bucket = c.bucket and d.card_id = c.card_id
+ where c.expires_at > $2 and c.kid = any ($1::bigint[]) and (d.state <> 'active' or c.revoked_at is not null)
+ order by c.subject;
+
+-- name: insert_issuer_key
+-- Two that make the operator's next key at once agree on its number; the second takes the first's.
+-- $1 kid, $2 operator_id, $3 product, $4 public_key, $5 secret_sealed, $6 subject_key_sealed, $7 not_before, $8 not_after, $9 now
+insert into issuer_key (kid, operator_id, product, public_key, secret_sealed, subject_key_sealed, not_before, not_after,
+                        created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict (kid) do nothing;
+
+-- name: issuer_keys
+-- $1 operator_id
+select * from issuer_key where operator_id = $1 order by not_before, kid;
+
+-- name: subject_keys
+-- $1 kids
+select kid, subject_key_sealed from issuer_key where kid = any ($1::bigint[]);
