@@ -147,6 +147,7 @@ def decode_code(text: str) -> Code:
 # `Tariff.load(text)` reads PTL/1 (YAML or JSON) once; `price` gives the fee with its lines, `price_batch` only fees.
 # Instants are seconds since 1970 in UTC, money is minor units of the tariff's currency. Both raise `TariffError` with a
 # stable `code`, the `path` of the field (or `stays[n]` of a batch) and one line saying what would be right.
+# `instant_s` reads a local or an offset time for people, `local_text` writes one; a fee never depends on either.
 # `Fee.to_json()` is the canonical record that is stored with a charge: the same inputs give the same bytes.
 
 # --- Stays ----------------------------------------------------------------------------------------------------------

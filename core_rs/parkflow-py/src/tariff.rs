@@ -71,6 +71,14 @@ impl Tariff {
         self.0.tzdata_version()
     }
 
+    fn instant_s(&self, text: &str) -> Option<i64> {
+        self.0.instant_s(text)
+    }
+
+    fn local_text(&self, instant_s: i64) -> Option<String> {
+        self.0.local_text(instant_s)
+    }
+
     #[pyo3(signature = (*, entry_s, exit_s, vehicle_class = None, tags = Vec::new()))]
     fn price(
         &self,

@@ -61,13 +61,18 @@ fn write_node(out: &mut String, node: &Node) {
     }
 }
 
-/// A JSON string (RFC 8259, section 7).
+/// A JSON string with the shortest escapes (RFC 8785, section 3.2.2.2).
 pub(super) fn write_text(out: &mut String, text: &str) {
     out.push('"');
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
             control if u32::from(control) < 0x20 => {
                 let _ = write!(out, "\\u{:04x}", u32::from(control));
             }

@@ -16,6 +16,7 @@ mod parse_when;
 mod place;
 mod receipt;
 mod text;
+mod wall;
 
 pub use calendar::tzdata_version;
 pub use error::{PriceError, TariffError};

@@ -1,0 +1,134 @@
+//! The fast meter against a slow one that looks at every tick, on random stays around changes of clocks, weeks and seasons.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod golden;
+mod tick_meter;
+
+use golden::{coefficients, json, rows, string};
+use parkflow_core::tariff::{PriceError, Stay, Tariff};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use tick_meter::Oracle;
+
+const DAY_S: i64 = 86_400;
+
+struct Dice(Box<dyn FnMut(&mut [u8])>);
+
+impl Dice {
+    fn below(&mut self, bound: i64) -> i64 {
+        let mut buffer = [0; 8];
+        (self.0)(&mut buffer);
+        i64::try_from(u64::from_le_bytes(buffer) % u64::try_from(bound).unwrap()).unwrap()
+    }
+}
+
+/// The tariffs of the shared vectors that price a single stay, each once.
+fn tariffs() -> BTreeMap<String, Value> {
+    let cases = json("tariffs.json");
+    rows(&cases["cases"])
+        .iter()
+        .map(|case| (string(&case["tariff_id"]).to_owned(), case["tariff"]["ptl"].clone()))
+        .collect()
+}
+
+fn single_stay_only(tariff: &Value) -> bool {
+    rows(&tariff["plans"]).iter().all(|plan| {
+        let account_caps = plan["caps"]
+            .as_array()
+            .is_some_and(|caps| caps.iter().any(|cap| cap["scope"] == "account"));
+        plan["edge"] != "total" && plan["free"]["per"] != "day" && !account_caps
+    })
+}
+
+/// Starts of days around which clocks change, seasons turn, and an ordinary week.
+fn anchor_s(dice: &mut Dice) -> i64 {
+    let dates = [
+        "2026-03-08",
+        "2026-03-29",
+        "2026-10-25",
+        "2026-11-01",
+        "2026-04-05",
+        "2026-10-01",
+        "2026-06-01",
+    ];
+    let date: jiff::civil::Date = dates[usize::try_from(dice.below(7)).unwrap()].parse().unwrap();
+    let start = date.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_second();
+    start - DAY_S + dice.below(2 * DAY_S)
+}
+
+fn compare(tariff: &Value, zone: &str, dice: &mut Dice, (tick_s, length_max_s): (i64, i64)) {
+    let mut tariff = tariff.clone();
+    tariff["timezone"] = zone.into();
+    // Rounding of the instants is not the oracle's subject.
+    tariff.as_object_mut().unwrap().remove("clock");
+    let parsed = Tariff::parse(&tariff.to_string()).unwrap();
+    let oracle = Oracle::new(&tariff, tick_s);
+    let entry_s = anchor_s(dice).div_euclid(tick_s) * tick_s;
+    let exit_s = entry_s + (1 + dice.below(length_max_s / tick_s)) * tick_s;
+    let class = ["car", "large", "motorcycle", "nev"][usize::try_from(dice.below(4)).unwrap()];
+    let tags: &[&str] = if dice.below(8) == 0 { &["lost"] } else { &[] };
+    let stay = Stay {
+        entry_s,
+        exit_s,
+        class: Some(class),
+        tags,
+    };
+    let expected = oracle.fee_minor(class, tags, entry_s, exit_s);
+    match parsed.price(&stay) {
+        Ok(fee) => {
+            assert_eq!(
+                Some(fee.fee_minor),
+                expected,
+                "{} {zone} {stay:?}\n{:#?}",
+                parsed.id(),
+                fee.lines
+            );
+            assert_eq!(
+                fee.lines.iter().map(|line| line.amount_minor).sum::<i64>(),
+                fee.fee_minor
+            );
+        }
+        Err(error) => assert_eq!((error, expected), (PriceError::NoPlan, None)),
+    }
+}
+
+const ZONES: [&str; 5] = [
+    "America/New_York",
+    "Europe/Berlin",
+    "Asia/Shanghai",
+    "Australia/Lord_Howe",
+    "America/Sao_Paulo",
+];
+
+#[test]
+fn the_fast_meter_agrees_with_the_tick_meter_minute_by_minute() {
+    let mut dice = Dice(Box::new(coefficients(20_171_020)));
+    for tariff in tariffs().values().filter(|tariff| single_stay_only(tariff)) {
+        for zone in ZONES {
+            for _ in 0..8 {
+                compare(tariff, zone, &mut dice, (60, 4 * DAY_S));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_fast_meter_agrees_with_the_tick_meter_second_by_second() {
+    let mut dice = Dice(Box::new(coefficients(7)));
+    for tariff in tariffs().values().filter(|tariff| single_stay_only(tariff)) {
+        for zone in ["America/New_York", "Asia/Shanghai"] {
+            compare(tariff, zone, &mut dice, (1, 6 * 3_600));
+        }
+    }
+    let text = std::fs::read_to_string("../../parkflow/tariff/library/us-charlottesville-2017.yaml").unwrap();
+    let parsed = Tariff::parse(&text).unwrap();
+    let meter: Value = serde_json::from_str(parsed.canonical_json()).unwrap();
+    for _ in 0..60 {
+        compare(&meter, "America/New_York", &mut dice, (1, 8 * 3_600));
+    }
+}

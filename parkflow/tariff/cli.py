@@ -1,0 +1,128 @@
+"""`parkflow tariff`: check a tariff, price one stay with its breakdown, run a case file."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import click
+
+from parkflow.core import Fee, Tariff, TariffError
+from parkflow.kit.errors import ParkflowError
+from parkflow.tariff.cases import CaseResult, read_cases, run_cases
+
+EXIT_CHECK_FAILED: Final = 1
+
+_FILE: Final = click.Path(path_type=Path)
+
+
+class TariffFileInvalid(ParkflowError):
+    """A tariff file is a YAML or JSON text in the language PTL/1."""
+
+    code = "tariff_file_invalid"
+    status = 422
+
+
+class StayNotPriced(ParkflowError):
+    """The stay cannot be priced by this tariff."""
+
+    code = "stay_not_priced"
+    status = 422
+
+
+@click.group(name="tariff")
+def tariff() -> None:
+    """Check tariffs, price stays, run case files."""
+
+
+@tariff.command()
+@click.argument("file", type=_FILE)
+def check(file: Path) -> None:
+    """Check FILE and say what it is; a broken tariff is refused with its line and field."""
+    loaded = load_file(file)
+    click.echo(f"{loaded.id}: {loaded.currency}, {loaded.timezone}, tzdata {loaded.tzdata_version}")
+    click.echo(f"sha256 {loaded.sha256}")
+
+
+@tariff.command()
+@click.argument("file", type=_FILE)
+@click.option("--entry", required=True, metavar="ISO", help="Entry, local (2017-10-20T08:00) or with offset.")
+@click.option("--exit", "exit_", required=True, metavar="ISO", help="Exit, local or with offset.")
+@click.option("--class", "vehicle_class", default=None, help="Vehicle class, such as car or large.")
+@click.option("--tag", "tags", multiple=True, help="A fact that plans may ask for, such as lost; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print the canonical record of the fee.")
+def price(
+    *, file: Path, entry: str, exit_: str, vehicle_class: str | None, tags: tuple[str, ...], as_json: bool
+) -> None:
+    """Price one stay by the tariff in FILE and show how the fee comes about."""
+    loaded = load_file(file)
+    entry_s, exit_s = _instant_s(loaded, "--entry", entry), _instant_s(loaded, "--exit", exit_)
+    try:
+        fee = loaded.price(entry_s=entry_s, exit_s=exit_s, vehicle_class=vehicle_class, tags=tags)
+    except TariffError as error:
+        raise StayNotPriced(f"{error.code}: {error.message}") from None
+    click.echo(fee.to_json() if as_json else _breakdown(loaded, fee))
+
+
+@tariff.command()
+@click.argument("file", type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every failing case.")
+def cases(file: Path, as_json: bool) -> None:
+    """Run the case FILE: prints failing ids, then `passed N failed M`; exit code 1 when one fails."""
+    results = run_cases(read_cases(file))
+    failed = [result for result in results if not result.passed]
+    passed_count = len(results) - len(failed)
+    if as_json:
+        report = {"passed": passed_count, "failed": len(failed), "failures": [_failure(result) for result in failed]}
+        click.echo(json.dumps(report, ensure_ascii=False))
+    else:
+        for result in failed:
+            click.echo(
+                f"{result.case_id}: expected {result.expected_minor}, {result.reason or f'got {result.fee_minor}'}"
+            )
+        click.echo(f"passed {passed_count} failed {len(failed)}")
+    if failed:
+        raise SystemExit(EXIT_CHECK_FAILED)
+
+
+def load_file(file: Path) -> Tariff:
+    """Read and parse a tariff file. Raises TariffFileInvalid."""
+    try:
+        return Tariff.load(file.read_text(encoding="utf-8"))
+    except TariffError as error:
+        raise TariffFileInvalid(f"{file}: {error.message}") from None
+    except OSError as error:
+        raise TariffFileInvalid(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise TariffFileInvalid(f"{file}: is not UTF-8 text") from None
+
+
+def _instant_s(loaded: Tariff, option: str, text: str) -> int:
+    instant_s = loaded.instant_s(text)
+    if instant_s is None:
+        raise click.BadParameter(f"{option} needs a time such as 2017-10-20T08:00 or 2017-10-20T08:00-04:00")
+    return instant_s
+
+
+def _failure(result: CaseResult) -> dict[str, str | int | None]:
+    return {
+        "id": result.case_id,
+        "expected_minor": result.expected_minor,
+        "fee_minor": result.fee_minor,
+        "reason": result.reason,
+    }
+
+
+def _breakdown(loaded: Tariff, fee: Fee) -> str:
+    rows = [f"{_amount(loaded, fee.fee_minor)} {fee.currency} (plan {fee.plan})"]
+    for line in fee.lines:
+        window = f"{loaded.local_text(line.from_s)} – {loaded.local_text(line.to_s)}"
+        units = f"{line.units} units" if line.units else ""
+        rows.append(f"  {window}  {line.band:<12} {units:>12} {_amount(loaded, line.amount_minor):>12}")
+    return "\n".join(rows)
+
+
+def _amount(loaded: Tariff, amount_minor: int) -> str:
+    """A decimal with the digits that the tariff's own minor unit has."""
+    whole, part = divmod(abs(amount_minor), 10**loaded.minor_exponent)
+    decimals = f".{part:0{loaded.minor_exponent}}" if loaded.minor_exponent else ""
+    return f"{'-' if amount_minor < 0 else ''}{whole}{decimals}"

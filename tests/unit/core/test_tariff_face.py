@@ -1,0 +1,90 @@
+"""The face of tariffs: errors with code and path, batches, receipts."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parkflow.core import Tariff, TariffError
+
+LIBRARY = Path(__file__).parents[3] / "parkflow" / "tariff" / "library"
+METER = Tariff.load((LIBRARY / "us-charlottesville-2017.yaml").read_text(encoding="utf-8"))
+EIGHT_S = METER.instant_s("2017-10-20T08:00")
+
+
+def test_the_fee_of_an_hour_and_its_lines() -> None:
+    assert EIGHT_S is not None
+    fee = METER.price(entry_s=EIGHT_S - 600, exit_s=EIGHT_S + 3_600)
+    assert (fee.fee_minor, fee.currency, fee.plan) == (180, "USD", "meter")
+    [line] = fee.lines
+    assert (line.kind, line.band, line.from_s, line.to_s) == ("units", "day", EIGHT_S, EIGHT_S + 3_600)
+    assert (line.units, line.amount_minor) == (180, 180)
+
+
+def test_a_short_stay_costs_the_minimum_and_says_so() -> None:
+    assert EIGHT_S is not None
+    fee = METER.price(entry_s=EIGHT_S, exit_s=EIGHT_S + 25)
+    assert [(line.kind, line.amount_minor) for line in fee.lines] == [("units", 2), ("minimum", 88)]
+
+
+@pytest.mark.parametrize("path", sorted(LIBRARY.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_tariff_loads(path: Path) -> None:
+    tariff = Tariff.load(path.read_text(encoding="utf-8"))
+    assert Tariff.load(tariff.canonical_json).sha256 == tariff.sha256
+    assert tariff.tzdata_version.startswith("20")
+
+
+def test_a_broken_text_is_refused_with_code_path_and_line() -> None:
+    with pytest.raises(TariffError) as refusal:
+        Tariff.load("ptl: 1\ncolour: red\n")
+    error = refusal.value
+    assert (error.code, error.path) == ("tariff_invalid", "colour")
+    assert str(error) == error.message
+    assert error.message.startswith("line 2, colour: unknown field")
+
+
+def test_a_bad_stay_of_a_batch_is_named() -> None:
+    with pytest.raises(TariffError) as refusal:
+        METER.price_batch([0, 100], [10, 50])
+    assert (refusal.value.code, refusal.value.path) == ("exit_before_entry", "stays[1]")
+    with pytest.raises(ValueError, match="same length"):
+        METER.price_batch([0], [])
+
+
+def test_a_time_is_read_in_the_zone_of_the_tariff() -> None:
+    assert METER.instant_s("2017-10-20T08:00") == METER.instant_s("2017-10-20T12:00Z")
+    assert METER.instant_s("2017-10-20T08:00-04:00") == EIGHT_S
+    assert METER.instant_s("yesterday") is None
+    assert EIGHT_S is not None
+    assert METER.local_text(EIGHT_S) == "2017-10-20T08:00:00-04:00"
+
+
+@given(
+    entry_s=st.integers(1_400_000_000, 1_900_000_000),
+    length_s=st.integers(0, 500_000),
+    vehicle_class=st.sampled_from([None, "car", "\"'\\\n"]),
+)
+def test_a_receipt_recomputes_to_the_same_bytes(entry_s: int, length_s: int, vehicle_class: str | None) -> None:
+    fee = METER.price(entry_s=entry_s, exit_s=entry_s + length_s, vehicle_class=vehicle_class, tags=["a b"])
+    record = json.loads(fee.to_json())
+    again = METER.price(
+        entry_s=record["entry_s"],
+        exit_s=record["exit_s"],
+        vehicle_class=record["vehicle_class"],
+        tags=record["tags"],
+    )
+    assert again.to_json() == fee.to_json()
+    assert json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False) == fee.to_json()
+    assert sum(line["amount_minor"] for line in record["lines"]) == record["fee_minor"] == fee.fee_minor
+    assert METER.price_batch([entry_s], [entry_s + length_s]) == [fee.fee_minor]
+
+
+def test_one_tariff_prices_from_many_threads() -> None:
+    entries = list(range(1_508_500_000, 1_508_540_000, 40))
+    exits = [entry + 5_000 for entry in entries]
+    with ThreadPoolExecutor(4) as threads:
+        results = list(threads.map(lambda _: METER.price_batch(entries, exits), range(8)))
+    assert all(result == results[0] for result in results)
