@@ -17,7 +17,9 @@ use tick_meter::Oracle;
 
 const DAY_S: i64 = 86_400;
 
-struct Dice(Box<dyn FnMut(&mut [u8])>);
+type Fill = Box<dyn FnMut(&mut [u8])>;
+
+struct Dice(Fill);
 
 impl Dice {
     fn below(&mut self, bound: i64) -> i64 {
