@@ -50,7 +50,7 @@ def _span_ms(day: str, zone: str) -> tuple[int, int]:
     try:
         first = date.fromisoformat(day)
         place = ZoneInfo(zone)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, KeyError) as error:
         raise Refused(400, "param_error", "a bill has a day such as 2017-10-20 and an IANA zone") from error
     return _start_ms(first, place), _start_ms(first + timedelta(days=1), place)
 

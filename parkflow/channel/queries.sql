@@ -7,6 +7,10 @@ on conflict (channel) do update
  where a.kind = excluded.kind
 returning channel;
 
+-- name: has_accounts
+-- A process may start before its database is migrated, and then says so itself.
+select to_regclass('channel_account') is not null;
+
 -- name: read_accounts
 select channel, kind, base_url, secret_sealed, bill_time_zone from channel_account order by channel;
 

@@ -1,11 +1,13 @@
 """Merchant accounts at channels, the registry that is made of them, and notifications taken once."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import available_timezones
 
 from parkflow.channel import store
 from parkflow.channel.port import Channel, ChannelUnknown, Event
@@ -16,6 +18,7 @@ from parkflow.kit.errors import ParkflowError
 from parkflow.vault import Vault
 
 SIMULATED: Final = "simulated"
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 class ChannelRefused(ParkflowError):
@@ -23,6 +26,16 @@ class ChannelRefused(ParkflowError):
 
     code = "channel_refused"
     status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """A merchant account at a simulated channel; bills are of calendar days in `bill_time_zone`."""
+
+    channel: str
+    base_url: str
+    secret: bytes
+    bill_time_zone: str
 
 
 class Channels(Mapping[str, Channel]):
@@ -53,16 +66,19 @@ class Channels(Mapping[str, Channel]):
             await channel.aclose()
 
 
-async def register(
-    conn: Conn, vault: Vault, *, channel: str, base_url: str, secret: bytes, bill_time_zone: str, now: datetime
-) -> None:
+async def register(conn: Conn, vault: Vault, account: NewAccount, *, now: datetime) -> None:
     """Record (or change) the account at a simulated channel; the secret is stored sealed. Raises ChannelRefused."""
-    _check_account(base_url, bill_time_zone)
-    sealed = vault.seal_secret(f"channel/{channel}", secret)
+    _check(account)
+    sealed = vault.seal_secret(f"channel/{account.channel}", account.secret)
     if not await store.upsert_account(
-        conn, channel=channel, kind=SIMULATED, base_url=base_url, sealed=(sealed, bill_time_zone), now=now
+        conn,
+        channel=account.channel,
+        kind=SIMULATED,
+        base_url=account.base_url,
+        sealed=(sealed, account.bill_time_zone),
+        now=now,
     ):
-        raise ChannelRefused(f"the name {channel!r} belongs to a channel of another kind")
+        raise ChannelRefused(f"the name {account.channel!r} belongs to a channel of another kind")
 
 
 async def load_channels(pool: Pool, vault: Vault, *, clock: Clock, timeout_seconds: int) -> Channels:
@@ -83,9 +99,7 @@ async def load_channels(pool: Pool, vault: Vault, *, clock: Clock, timeout_secon
     return Channels(channels)
 
 
-async def note_notification(
-    conn: Conn, *, bucket: int, channel: str, event: Event, body: bytes, now: datetime
-) -> bool:
+async def note_notification(conn: Conn, *, bucket: int, channel: str, event: Event, body: bytes, now: datetime) -> bool:
     """Record a notification in the transaction of its effect; False when it was taken before."""
     return await store.insert_notification(
         conn,
@@ -97,11 +111,11 @@ async def note_notification(
     )
 
 
-def _check_account(base_url: str, bill_time_zone: str) -> None:
-    url = urlsplit(base_url)
+def _check(account: NewAccount) -> None:
+    if not _NAME.fullmatch(account.channel):
+        raise ChannelRefused(f"the name {account.channel[:40]!r} is not 1 to 32 small letters, digits and _")
+    url = urlsplit(account.base_url)
     if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query:
-        raise ChannelRefused(f"the address {base_url!r} is not like http://127.0.0.1:9000")
-    try:
-        ZoneInfo(bill_time_zone)
-    except (ValueError, OSError) as error:
-        raise ChannelRefused(f"{bill_time_zone!r} is not an IANA time zone such as Asia/Shanghai") from error
+        raise ChannelRefused(f"the address {account.base_url!r} is not like http://127.0.0.1:9000")
+    if account.bill_time_zone not in available_timezones():
+        raise ChannelRefused(f"{account.bill_time_zone!r} is not an IANA time zone such as Asia/Shanghai")

@@ -35,9 +35,7 @@ def check_answer(secret: bytes, *, now: datetime, answer: httpx.Response, reques
     _compare(right, answer.headers)
 
 
-def check_notification(
-    secret: bytes, *, now: datetime, headers: Mapping[str, str], target: str, body: bytes
-) -> None:
+def check_notification(secret: bytes, *, now: datetime, headers: Mapping[str, str], target: str, body: bytes) -> None:
     """Raises SignatureInvalid unless the channel signed this notification lately; header names are lower case."""
     _compare(_mac(secret, "request", _fresh(headers, now), "POST", target, body=body), headers)
 

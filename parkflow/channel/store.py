@@ -20,6 +20,8 @@ async def upsert_account(
 
 
 async def read_accounts(conn: Conn) -> list[Row]:
+    if not await conn.fetchval(SQL.has_accounts):
+        return []
     return await conn.fetch(SQL.read_accounts)
 
 

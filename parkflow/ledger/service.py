@@ -33,7 +33,7 @@ class NoOpenDay(ParkflowError):
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """A transfer with its place: whose bucket, which operator, what currency, and when it happened (not when it is posted)."""
+    """A transfer with its place: whose bucket, which operator, what currency, and when it happened."""
 
     bucket: int
     operator_id: int
@@ -134,7 +134,7 @@ async def begin_close(conn: Conn, operator_id: int, day: date, now: datetime) ->
 async def finish_close(
     conn: Conn, closing: BusinessDay, *, totals: object, sha256: bytes, now: datetime
 ) -> BusinessDay:
-    """Close a day that `begin_close` locked, and open the next one in the same transaction. Raises IllegalTransition."""
+    """Close a day that `begin_close` locked, and open the next one with it. Raises IllegalTransition."""
     subject = _subject(closing.operator_id, closing.day)
     columns = {"closed_at": now, "totals": totals, "sha256": sha256}
     change = Change(now, reason=closing.day.isoformat(), columns=columns)

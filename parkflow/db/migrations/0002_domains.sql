@@ -416,6 +416,7 @@ create table stay (
     currency    text not null,
     fee_lines   jsonb,
     priced_at   timestamptz,
+    charged_at  timestamptz,
     created_at  timestamptz not null,
     primary key (bucket, stay_id),
     foreign key (bucket, card_id) references card,
@@ -428,6 +429,7 @@ create table stay (
 create unique index stay_one_open on stay (bucket, card_id, lot_id) where state = 'open';
 create index stay_by_card on stay (bucket, card_id, entry_at);
 create index stay_to_price on stay (bucket) where state = 'closed';
+create index stay_to_charge on stay (bucket, priced_at) where state = 'priced' and fee_minor > 0 and charged_at is null;
 
 -- ledger --------------------------------------------------------------------------------------------------------------
 create table business_day (
@@ -495,6 +497,7 @@ create table charge (
 );
 create index charge_due on charge (bucket, next_attempt_at) where state in ('due', 'arrears') and next_attempt_at is not null;
 create index charge_by_card on charge (bucket, card_id);
+create index charge_declined on charge (operator_id) where kind = 'stay' and state = 'due' and declined_count > 0;
 
 create table attempt (
     bucket       smallint not null,
@@ -530,6 +533,7 @@ create table attempt (
 create unique index attempt_one_live on attempt (bucket, charge_id)
     where state in ('recorded', 'sent', 'unknown') or (state = 'succeeded' and not surplus);
 create index attempt_by_channel_day on attempt (channel, channel_paid_at) where state = 'succeeded';
+create index attempt_surplus on attempt (bucket, answered_at) where surplus;
 create index attempt_to_query on attempt (bucket, next_query_at) where state in ('recorded', 'sent', 'unknown');
 
 -- refund --------------------------------------------------------------------------------------------------------------
