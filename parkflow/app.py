@@ -8,7 +8,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from parkflow.api import driver, driver_codes, errors, operator, system
+from parkflow.api import channel, driver, driver_codes, errors, operator, system
 from parkflow.api.bounds import Bounds
 from parkflow.api.metrics import Counted
 from parkflow.kit.errors import ParkflowError
@@ -21,6 +21,7 @@ _log = logging.getLogger("parkflow.app")
 
 # Every part of the API, in the order of its documentation.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
+    channel.router,
     driver.router,
     driver_codes.router,
     operator.router,

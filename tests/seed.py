@@ -23,9 +23,8 @@ async def operator(conn: Conn, vault: Vault, *, name: str = "City Parking", depo
 
 async def channel(conn: Conn, vault: Vault, *, base_url: str = "http://127.0.0.1:9") -> str:
     """The account at the simulated channel; by default one where nobody listens."""
-    await channels.register(
-        conn, vault, channel=CHANNEL, base_url=base_url, secret=bytes(32), bill_time_zone="America/New_York", now=NOW
-    )
+    account = channels.NewAccount(CHANNEL, base_url, bytes(32), "America/New_York")
+    await channels.register(conn, vault, account, now=NOW)
     return CHANNEL
 
 
