@@ -8,6 +8,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gate_sim.wire import from_base64url, id_number, seconds_of
 from parkflow import core
@@ -68,19 +69,23 @@ class BundleShelf:
             expires_at_s=seconds_of(content["expires_at"]),
             keys=core.KeySet([_issuer_key(key) for key in content["keys"]]),
             denied=core.DenyList(from_base64url(subject) for subject in content["denied"]),
-            policy=core.Policy(code_age_max_s=settings[0]["code_age_max_seconds"], skew_s=settings[0]["skew_seconds"]),
+            policy=core.Policy(
+                code_age_max_s=settings[0]["code_age_max_seconds"],
+                skew_s=settings[0]["skew_seconds"],
+                product=settings[0]["product"],
+            ),
             exit_denied=settings[0]["exit_denied"],
         )
 
 
-def _issuer_key(key: dict[str, str | int]) -> core.IssuerKey:
+def _issuer_key(key: dict[str, Any]) -> core.IssuerKey:
     return core.IssuerKey(
-        kid=int(key["kid"]),
-        public_key=from_base64url(str(key["public_key"])),
-        operator_id=id_number(str(key["operator_id"])),
-        product=int(key["product"]),
-        not_before_s=seconds_of(str(key["not_before"])),
-        not_after_s=seconds_of(str(key["not_after"])),
+        kid=key["kid"],
+        public_key=from_base64url(key["public_key"]),
+        operator_id=id_number(key["operator_id"]),
+        product=key["product"],
+        not_before_s=seconds_of(key["not_before"]),
+        not_after_s=seconds_of(key["not_after"]),
     )
 
 

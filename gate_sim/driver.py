@@ -8,7 +8,7 @@ import httpx
 
 from gate_sim.api import call
 from gate_sim.phone import HeldCredential, Phone
-from gate_sim.wire import from_base64url, seconds_of, to_base64url
+from gate_sim.wire import from_base64url, seconds_of, to_base64url, to_instant_text
 
 # Reads the text message that the service has just sent to a phone number; where it comes from is the caller's affair.
 ReadOneTimeCode = Callable[[str], Awaitable[str]]
@@ -96,7 +96,7 @@ class Driver:
         request = {
             "device_id": self.device,
             "code_key": to_base64url(code_key),
-            "requested_at": now_s,
+            "requested_at": to_instant_text(now_s * 1000),
             "signature": to_base64url(signature),
         }
         answer = await self._call("POST", self._of_card("credentials"), request)

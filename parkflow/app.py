@@ -8,7 +8,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from parkflow.api import channel, driver, driver_codes, errors, operator, system
+from parkflow.api import channel, driver, driver_codes, errors, lot_channel, operator, system
 from parkflow.api.bounds import Bounds
 from parkflow.api.metrics import Counted
 from parkflow.kit.errors import ParkflowError
@@ -25,6 +25,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     driver.router,
     driver_codes.router,
     operator.router,
+    lot_channel.router,
     system.router,
 )
 

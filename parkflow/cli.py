@@ -22,6 +22,7 @@ EXIT_WRONG_USE: Final = 2
 # Commands of the domains: name -> (module, attribute, one line for the help). Imported only when used, so that a
 # command starts without loading the rest.
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
+    "code": ("parkflow.code_commands", "code", "Look at codes by hand."),
     "worker": ("parkflow.day_commands", "worker", "Run the pipelines and the schedule."),
     "serve": ("parkflow.serving", "serve_command", "Run the HTTP service."),
 }

@@ -36,7 +36,15 @@ def bundle_answer(version: int, *, denied: list[bytes] | None = None, expires_at
                 }
             ],
             "denied": [to_base64url(subject) for subject in denied or []],
-            "lots": [{"lot_id": LOT, "code_age_max_seconds": 30, "skew_seconds": 30, "exit_denied": "accept"}],
+            "lots": [
+                {
+                    "lot_id": LOT,
+                    "product": core.PRODUCT_PARKING,
+                    "code_age_max_seconds": 30,
+                    "skew_seconds": 30,
+                    "exit_denied": "accept",
+                }
+            ],
         }
     ).encode()
     signature = core.sign_message(ROOT_SECRET, "bundle/1", payload)
