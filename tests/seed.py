@@ -1,10 +1,11 @@
 """Rows that tests need of rooms they do not test: an operator, drivers, agreements and cards in any state."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from parkflow.account import service as accounts
 from parkflow.channel import service as channels
 from parkflow.db.conn import Conn
+from parkflow.jobs.lease import Leases
 from parkflow.kit.ids import bucket_of, new_bucket, new_id
 from parkflow.operator import service as operators
 from parkflow.operator.service import NewOperator
@@ -13,6 +14,7 @@ from parkflow.vault import Vault
 NOW = datetime(2017, 10, 20, 16, tzinfo=UTC)
 DEPOSIT_MINOR = 2_000
 CHANNEL = "sim"
+OWNER = "test-worker"
 
 
 async def operator(conn: Conn, vault: Vault, *, name: str = "City Parking", deposit_minor: int = DEPOSIT_MINOR) -> int:
@@ -106,3 +108,8 @@ async def driver_with_card(
 async def session(conn: Conn, account_id: int, *, now: datetime = NOW) -> str:
     """A log-in of the account; returns its token."""
     return (await accounts.open_session(conn, account_id, lifetime_days=30, now=now)).token
+
+
+async def leases(conn: Conn, wall: datetime, owner: str = OWNER) -> list[int]:
+    """All buckets, leased by `owner` for an hour of real time; returns them."""
+    return await Leases(owner, timedelta(hours=1)).acquire(conn, wall)

@@ -100,6 +100,21 @@ async def open_scans(conn: Conn, vault: Vault, scans: Sequence[SealedScan]) -> l
     return [_opened(subject_keys.get(scan.kid), scan.subject) for scan in scans]
 
 
+async def were_issued(conn: Conn, scans: Sequence[tuple[ScanSubject, bytes]]) -> list[bool]:
+    """Whether each credential, named by its subject and its code key, is one of ours.
+
+    A stolen issuer key makes credentials that verify; only this look-up tells them from those that were issued.
+    """
+    subjects = [subject for subject, _ in scans]
+    places = await store.issued_places(
+        conn,
+        [subject.card_id for subject in subjects],
+        [subject.serial for subject in subjects],
+        [code_key for _, code_key in scans],
+    )
+    return [place in places for place in range(1, len(scans) + 1)]
+
+
 async def denied_subjects(conn: Conn, operator_id: int, *, now: datetime) -> list[bytes]:
     """The subjects of the operator's credentials that are not expired and may not be used, sorted."""
     kids = [key.kid for key in await store.issuer_keys(conn, operator_id) if key.not_after > now]

@@ -46,6 +46,13 @@ select *
  order by serial desc
  limit 1;
 
+-- name: issued_places
+-- Which of the credentials named by codes were really issued, with that code key. $1 buckets, $2 cards, $3 serials, $4 code keys
+select k.place
+  from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bytea[]) with ordinality
+       as k (bucket, card_id, serial, code_key, place)
+  join credential c on c.bucket = k.bucket and c.card_id = k.card_id and c.serial = k.serial and c.code_key = k.code_key;
+
 -- name: denied_subjects
 -- Credentials that are valid by their own word and may not be used: of cards that are not active, or revoked themselves.
 -- $1 kids of the operator, $2 now

@@ -117,6 +117,15 @@ async def online_credential(conn: Conn, *, card_id: int, valid_until: datetime) 
     return _credential(row) if row else None
 
 
+async def issued_places(
+    conn: Conn, card_ids: Sequence[int], serials: Sequence[int], code_keys: Sequence[bytes]
+) -> set[int]:
+    """The places, counted from 1, of those that were issued."""
+    buckets = [bucket_of(card_id) for card_id in card_ids]
+    rows = await conn.fetch(_SQL.issued_places, buckets, list(card_ids), list(serials), list(code_keys))
+    return {row["place"] for row in rows}
+
+
 async def denied_subjects(conn: Conn, kids: Sequence[int], *, now: datetime) -> list[bytes]:
     return [row["subject"] for row in await conn.fetch(_SQL.denied_subjects, kids, now)]
 

@@ -134,6 +134,20 @@ select lot_id, min(complete_to) as complete_to
  where newest or missing
  group by lot_id;
 
+-- name: exits_complete_to
+-- Up to which instant every gate in use that can see an exit has uploaded all. $1 lots
+select lot_id, min(complete_to) as complete_to
+  from (
+       select g.lot_id, w.complete_to, w.last_seq > w.acked_seq as missing,
+              w.epoch = max(w.epoch) over (partition by w.bucket, w.gate_id) as newest
+         from gate_watermark w
+         join gate g on g.gate_id = w.gate_id
+         join lane on lane.lane_id = g.lane_id and lane.direction <> 'entry'
+        where g.lot_id = any($1::bigint[]) and g.state <> 'retired'
+       ) as mark
+ where newest or missing
+ group by lot_id;
+
 -- name: newest_bundle
 -- $1 operator
 select version, content_sha256, payload, signature, issued_at, expires_at
@@ -149,3 +163,75 @@ insert into bundle (operator_id, version, content_sha256, payload, signature, is
 values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (operator_id, version) do nothing
 returning version;
+
+-- name: groups_to_apply
+-- Cards in lots with scans that wait to be applied, the oldest first; a quarantined gate's wait for a person. $1 owner of the
+-- leases, $2 buckets, $3 how many scans at most
+select distinct bucket, card_id, lot_id
+  from (
+       select s.bucket, s.card_id, s.lot_id
+         from scan s
+         join bucket_lease l on l.bucket = s.bucket and l.owner = $1
+         join gate g on g.gate_id = s.gate_id and g.state <> 'quarantined'
+        where s.bucket = any($2::smallint[]) and s.state = 'received'
+        order by s.bucket, s.received_at
+        limit $3
+       ) as oldest;
+
+-- name: groups_awaiting_exit
+-- Cards in lots with entries that wait for the exit before them, and since when. $1 owner, $2 buckets
+select s.bucket, s.card_id, s.lot_id, min(s.scanned_at) as since
+  from scan s
+  join bucket_lease l on l.bucket = s.bucket and l.owner = $1
+ where s.bucket = any($2::smallint[]) and s.state = 'held' and s.reason = 'awaiting_exit'
+ group by s.bucket, s.card_id, s.lot_id;
+
+-- name: scans_of_groups
+-- All unpaired scans of the groups. $1 buckets, $2 cards, $3 lots
+select s.bucket, s.gate_id, s.epoch, s.seq, s.card_id, s.operator_id, s.lot_id, s.direction, s.scanned_at, s.state, s.reason
+  from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as k (bucket, card_id, lot_id)
+  join scan s on s.bucket = k.bucket and s.card_id = k.card_id and s.lot_id = k.lot_id
+  join gate g on g.gate_id = s.gate_id and g.state <> 'quarantined'
+ where s.state in ('received', 'held');
+
+-- name: apply_scans
+-- $1 owner, then per scan $2 bucket, $3 gate, $4 epoch, $5 seq, $6 stay
+update scan s
+   set state = 'applied', reason = null, stay_id = a.stay_id
+  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+       as a (bucket, gate_id, epoch, seq, stay_id),
+       bucket_lease l
+ where s.bucket = a.bucket and s.gate_id = a.gate_id and s.epoch = a.epoch and s.seq = a.seq
+   and s.state in ('received', 'held')
+   and l.bucket = a.bucket and l.owner = $1;
+
+-- name: hold_scans
+-- A held scan that now waits for something else gets the new reason. $1 owner, then per scan $2 bucket, $3 gate, $4 epoch,
+-- $5 seq, $6 reason
+update scan s
+   set state = 'held', reason = h.reason
+  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
+       as h (bucket, gate_id, epoch, seq, reason),
+       bucket_lease l
+ where s.bucket = h.bucket and s.gate_id = h.gate_id and s.epoch = h.epoch and s.seq = h.seq
+   and (s.state = 'received' or (s.state = 'held' and s.reason <> h.reason))
+   and l.bucket = h.bucket and l.owner = $1;
+
+-- name: reject_scans
+-- $1 owner, then per scan $2 bucket, $3 gate, $4 epoch, $5 seq, $6 reason
+update scan s
+   set state = 'rejected', reason = r.reason
+  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
+       as r (bucket, gate_id, epoch, seq, reason),
+       bucket_lease l
+ where s.bucket = r.bucket and s.gate_id = r.gate_id and s.epoch = r.epoch and s.seq = r.seq
+   and s.state in ('received', 'held')
+   and l.bucket = r.bucket and l.owner = $1;
+
+-- name: reject_lonely_exits
+-- Exits whose entry never came. $1 lots, $2 scanned before
+update scan s
+   set state = 'rejected', reason = 'missing_entry'
+  from unnest($1::bigint[], $2::timestamptz[]) as p (lot_id, scanned_before)
+ where s.lot_id = p.lot_id and s.state = 'held' and s.reason = 'awaiting_entry' and s.scanned_at < p.scanned_before
+returning s.bucket;

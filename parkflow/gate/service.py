@@ -106,3 +106,8 @@ async def watermarks_before(conn: Conn, operator_id: int, instant: datetime) -> 
 async def lots_complete_to(conn: Conn, lot_ids: Sequence[int]) -> Mapping[int, datetime]:
     """Per lot up to which instant all its gates in use have uploaded; a lot without gates is not in it."""
     return await store.lots_complete_to(conn, lot_ids)
+
+
+async def exits_complete_to(conn: Conn, lot_ids: Sequence[int]) -> Mapping[int, datetime]:
+    """Per lot up to which instant no exit can come any more; a lot without gates that see exits is not in it."""
+    return await store.exits_complete_to(conn, lot_ids)

@@ -88,6 +88,11 @@ async def lots_complete_to(conn: Conn, lot_ids: Sequence[int]) -> dict[int, date
     return {lot["lot_id"]: lot["complete_to"] for lot in found}
 
 
+async def exits_complete_to(conn: Conn, lot_ids: Sequence[int]) -> dict[int, datetime]:
+    found = await conn.fetch(_SQL.exits_complete_to, list(lot_ids))
+    return {lot["lot_id"]: lot["complete_to"] for lot in found}
+
+
 async def newest_bundle(conn: Conn, operator_id: int) -> Bundle | None:
     found = await conn.fetchrow(_SQL.newest_bundle, operator_id)
     return Bundle(**dict(found.items())) if found else None

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -80,7 +81,7 @@ async def test_a_lot_takes_the_operators_zone_and_every_default_of_the_policy(de
         ({"reference": "a", "name": "A", "colour": "red"}, "invalid_request"),
     ],
 )
-async def test_a_wrong_lot_is_refused_by_name(desk: Desk, body: dict[str, object], code: str) -> None:
+async def test_a_wrong_lot_is_refused_by_name(desk: Desk, body: dict[str, Any], code: str) -> None:
     answer = await desk.call("POST", "/lots", **body)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 

@@ -1,0 +1,168 @@
+"""Who a gate is: HTTP Message Signatures (RFC 9421) by the gate's own Ed25519 key, checked before anything else.
+
+Covered are method, authority, path, query and Content-Digest (RFC 9530), so that nothing of the request can be
+exchanged; `created` may be 60 s away from our clock, and a nonce is taken once.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import Depends
+from http_message_signatures import (
+    HTTPMessageSignaturesException,
+    HTTPMessageVerifier,
+    HTTPSignatureAlgorithm,
+    HTTPSignatureKeyResolver,
+    InvalidSignature,
+    VerifyResult,
+)
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from parkflow import core
+from parkflow.api.context import Given, Now
+from parkflow.gate import service as gate_service
+from parkflow.gate.service import Gate
+from parkflow.gate.state import GateState
+from parkflow.kit.errors import NotFound, ParkflowError
+from parkflow.kit.ids import MalformedId, from_text
+
+TAG: Final = "parkflow-gate"
+COVERED: Final = ("@method", "@authority", "@path", "@query", "content-digest")
+CREATED_AWAY_MAX: Final = timedelta(seconds=60)
+# Longer than a signature can be valid on both sides of our clock, so a nonce outlives its signature.
+NONCE_KEPT: Final = timedelta(minutes=5)
+# Far beyond any clock, and still a date.
+_UNIX_SECONDS_MAX: Final = 1 << 36
+_NONCE_LENGTHS: Final = range(8, 65)
+
+
+class GateSignatureRefused(ParkflowError):
+    """The request is not signed as a gate of ours signs it."""
+
+    code = "gate_signature_refused"
+    status = 401
+
+
+class GateRetired(ParkflowError):
+    """This gate was retired; its uploads are not taken any more."""
+
+    code = "gate_retired"
+    status = 403
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """An authenticated gate and the body that its signature covers."""
+
+    gate: Gate
+    body: bytes
+
+
+async def signed_request(gate: str, request: Request, services: Given, now: Now) -> SignedRequest:
+    """The request of the gate in the path. Raises GateSignatureRefused, GateRetired."""
+    body = await request.body()
+    found = await _gate(gate, services)
+    nonce = _verified_nonce(request, body, found, gate, now)
+    key = f"gate-nonce/{found.gate_id}/{nonce}"
+    if not await services.limits.take(key, limit=1, window=NONCE_KEPT, now=now):
+        raise GateSignatureRefused("this nonce was used before; sign each request with a new one")
+    if found.state is GateState.RETIRED:
+        raise GateRetired
+    return SignedRequest(found, body)
+
+
+Signed = Annotated[SignedRequest, Depends(signed_request)]
+"""A handler's parameter `signed: Signed`; the path has a `{gate}`."""
+
+
+async def _gate(gate: str, services: Given) -> Gate:
+    try:
+        async with services.pool.acquire() as conn:
+            return await gate_service.get(conn, from_text(gate_service.ID_PREFIX, gate))
+    except (MalformedId, NotFound):
+        # The same answer as for a wrong signature, so that nobody learns which gates exist.
+        raise GateSignatureRefused from None
+
+
+def _verified_nonce(request: Request, body: bytes, gate: Gate, gate_text: str, now: datetime) -> str:
+    verifier = _Verifier(_OneKey(gate_text, gate.public_key), now)
+    try:
+        results: list[VerifyResult] = verifier.verify(
+            _Message(request), max_age=CREATED_AWAY_MAX, expect_tag=TAG, require_components=COVERED, body=body
+        )
+    except HTTPMessageSignaturesException as error:
+        raise GateSignatureRefused(f"the request's signature is refused: {_one_line(error)}") from error
+    if len(results) != 1:
+        raise GateSignatureRefused(f"a request has exactly one signature with the tag {TAG}")
+    nonce = results[0].nonce
+    if nonce is None or len(nonce) not in _NONCE_LENGTHS:
+        raise GateSignatureRefused("a request is signed with a nonce of 8 to 64 characters")
+    return nonce
+
+
+class _Message:
+    """A Starlette request in the shape that the signature library reads: as it was sent, nothing decoded."""
+
+    def __init__(self, request: Request) -> None:
+        path = request.scope.get("raw_path") or request.scope["path"].encode()
+        query = request.scope["query_string"]
+        target = path + b"?" + query if query else path
+        self.method = request.method
+        # The scheme is not covered; a proxy may have ended TLS.
+        self.url = f"http://{request.headers.get('host', '')}{target.decode('latin-1')}"
+        self.headers: Headers = request.headers
+
+
+class _PrimeOrderEd25519(HTTPSignatureAlgorithm):
+    """Ed25519 by the same rule as every other signature of parkflow."""
+
+    algorithm_id = "ed25519"
+
+    def __init__(self, public_key: bytes | None = None, private_key: None = None) -> None:
+        assert public_key is not None, "the service verifies, and only verifies"
+        assert private_key is None, "the service has no private key of a gate"
+        self._public_key = public_key
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        if not core.ed25519_verify(self._public_key, message, signature):
+            raise InvalidSignature("it does not fit the request and the gate's key")
+
+
+class _OneKey(HTTPSignatureKeyResolver):
+    """The key of the gate in the path, and of no other."""
+
+    def __init__(self, key_id: str, public_key: bytes) -> None:
+        self._key_id = key_id
+        self._public_key = public_key
+
+    def resolve_public_key(self, key_id: str) -> bytes | None:
+        return self._public_key if key_id == self._key_id else None
+
+
+class _Verifier(HTTPMessageVerifier):
+    """The library's verifier, with business time in place of the system clock and times allowed on both sides."""
+
+    def __init__(self, keys: _OneKey, now: datetime) -> None:
+        super().__init__(signature_algorithm=_PrimeOrderEd25519, key_resolver=keys)
+        self._now = now
+
+    def validate_created_and_expires(self, sig_input: Any, max_age: timedelta | None = None) -> None:
+        assert max_age is not None, "a signature always has an age limit"
+        if "created" not in sig_input.params:
+            raise InvalidSignature("it lacks the parameter created")
+        if abs(self._now - _instant(sig_input.params["created"])) > max_age:
+            raise InvalidSignature(f"created is more than {max_age.seconds} s away from our clock")
+        if "expires" in sig_input.params and _instant(sig_input.params["expires"]) < self._now:
+            raise InvalidSignature("it has expired")
+
+
+def _instant(unix_seconds: object) -> datetime:
+    if type(unix_seconds) is not int or abs(unix_seconds) > _UNIX_SECONDS_MAX:
+        raise InvalidSignature("created and expires are whole unix seconds")
+    return datetime.fromtimestamp(unix_seconds, UTC)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

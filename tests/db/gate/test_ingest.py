@@ -1,0 +1,233 @@
+"""Uploads: each event kept once, each code charged once, every refusal by name, nothing acknowledged lost."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from parkflow.db.tx import tx
+from parkflow.gate import service as gate_service
+from tests import seed
+from tests.db.gate.conftest import Street
+from tests.street import enrol, forged_driver, open_lot, results, send, signed, upload
+
+
+async def test_a_genuine_code_becomes_a_scan_of_its_card(street: Street) -> None:
+    driver = await street.driver()
+    answer = await street.pass_entry(driver)
+    assert answer.json() == {
+        "epoch": street.entry.epoch,
+        "acked_seq": 1,
+        "results": [{"seq": 1, "result": "accepted"}],
+    }
+    async with street.pool.acquire() as conn:
+        scan = await conn.fetchrow("select card_id, lot_id, direction, scanned_at, state from scan")
+    assert scan is not None
+    assert tuple(scan.values()) == (driver.card_id, street.lot_id, "entry", street.now, "received")
+
+
+async def test_a_batch_sent_again_is_acknowledged_and_changes_nothing(street: Street) -> None:
+    driver = await street.driver()
+    scans = [
+        street.entry.scan(driver.code(street.now), street.now),
+        street.entry.scan("PF1:NONSENSE", street.now, verdict="bad_length"),
+    ]
+    first = await upload(street.client, street.entry, street.now, *scans)
+    assert results(first) == ["accepted", "rejected:bad_base45"]
+    again = await upload(street.client, street.entry, street.now, *scans)
+    assert results(again) == ["duplicate", "duplicate"]
+    assert again.json()["acked_seq"] == first.json()["acked_seq"] == 2
+    assert await street.count("scan") == 1
+    assert await street.count("gate_event") == 2
+
+
+async def test_a_code_seen_at_two_gates_counts_once_and_is_flagged(street: Street) -> None:
+    driver = await street.driver()
+    async with tx(street.pool) as conn:
+        _, [other] = await open_lot(conn, street.operator_id, "water-st", street.now, ["entry"])
+    code = driver.code(street.now)
+    here = street.entry.scan(code, street.now)
+    assert results(await upload(street.client, street.entry, street.now, here)) == ["accepted"]
+    screenshot = other.scan(code, street.now + timedelta(seconds=20))
+    assert results(await upload(street.client, other, street.now, screenshot)) == ["replayed"]
+    assert (await street.count("scan"), await street.count("scan_replay")) == (1, 1)
+    async with street.pool.acquire() as conn:
+        assert await conn.fetchval("select count(*) from gate_event where verdict = 'replayed'") == 1
+
+
+async def test_a_code_twice_in_one_batch_counts_once(street: Street) -> None:
+    code = (await street.driver()).code(street.now)
+    scans = [street.entry.scan(code, street.now), street.entry.scan(code, street.now)]
+    assert results(await upload(street.client, street.entry, street.now, *scans)) == ["accepted", "replayed"]
+
+
+async def test_a_replay_that_the_gate_stopped_is_a_replay_here_too(street: Street) -> None:
+    code = (await street.driver()).code(street.now)
+    scans = [street.entry.scan(code, street.now), street.entry.scan(code, street.now, verdict="replayed")]
+    assert results(await upload(street.client, street.entry, street.now, *scans)) == ["accepted", "replayed"]
+    assert (await street.count("scan"), await street.count("scan_replay")) == (1, 1)
+
+
+async def test_one_event_with_two_contents_quarantines_the_gate_and_keeps_both(street: Street) -> None:
+    driver = await street.driver()
+    scan = street.entry.scan(driver.code(street.now), street.now)
+    await upload(street.client, street.entry, street.now, scan)
+    changed = {**scan, "at_ms": scan["at_ms"] - 1000}
+    answer = await upload(street.client, street.entry, street.now, changed)
+    assert results(answer) == ["conflict"]
+    assert (await street.count("scan"), await street.count("gate_conflict")) == (1, 1)
+    async with street.pool.acquire() as conn:
+        assert (await gate_service.get(conn, street.entry.gate_id)).state == "quarantined"
+    # Its uploads are still evidence, and a second conflict is no further news.
+    again = await upload(street.client, street.entry, street.now, changed, scan)
+    assert results(again) == ["conflict", "duplicate"]
+    assert await street.count("gate_conflict") == 1
+
+
+async def test_an_upload_72_hours_late_is_as_good_as_a_fresh_one(street: Street) -> None:
+    driver = await street.driver()
+    seen = street.now
+    scan = street.entry.scan(driver.code(seen), seen)
+    late = street.clock.advance(hours=72)
+    assert results(await upload(street.client, street.entry, late, scan)) == ["accepted"]
+
+
+async def test_a_code_is_checked_against_the_scans_own_time(street: Street) -> None:
+    driver = await street.driver()
+    code = driver.code(street.now)
+    scans = [
+        street.entry.scan(code, street.now + timedelta(seconds=120)),
+        street.entry.scan(code, street.now - timedelta(seconds=120)),
+        street.entry.scan(driver.code(street.now + timedelta(hours=30)), street.now + timedelta(hours=30)),
+    ]
+    now = street.clock.advance(hours=31)
+    assert results(await upload(street.client, street.entry, now, *scans)) == [
+        "rejected:code_stale",
+        "rejected:code_from_future",
+        "rejected:credential_expired",
+    ]
+
+
+async def test_a_scan_from_the_future_is_refused(street: Street) -> None:
+    driver = await street.driver()
+    soon = street.now + timedelta(hours=1)
+    answer = await upload(street.client, street.entry, street.now, street.entry.scan(driver.code(soon), soon))
+    assert results(answer) == ["rejected:scan_from_future"]
+
+
+async def test_another_operators_codes_are_unknown_here(street: Street) -> None:
+    async with tx(street.pool) as conn:
+        stranger = await seed.operator(conn, street.services.vault, name="Uptown")
+        driver = await enrol(conn, street.services, stranger, street.now)
+    answer = await street.pass_entry(driver)
+    assert results(answer) == ["rejected:unknown_kid"]
+    assert await street.count("scan") == 0
+
+
+async def test_a_stolen_gate_makes_no_charge_with_codes_of_its_own(street: Street) -> None:
+    driver = await street.driver()
+    code = driver.code(street.now)
+    async with tx(street.pool) as conn:
+        forger = await forged_driver(conn, street.services, street.operator_id, street.now)
+    made_up = code[:-6] + ("A" if code[-6] != "A" else "B") + code[-5:]
+    answer = await upload(
+        street.client,
+        street.entry,
+        street.now,
+        street.entry.scan(made_up, street.now),
+        street.entry.scan("PF1:" + "0" * 294, street.now),
+        street.entry.scan("X" * 4_000, street.now),
+        street.entry.scan("nul \0 here", street.now),
+        street.entry.scan(forger.code(street.now), street.now),
+    )
+    assert all(result.startswith("rejected:") for result in results(answer)), results(answer)
+    assert results(answer)[-1] == "rejected:unissued_credential"
+    assert await street.count("scan") == 0
+    assert await street.count("gate_event") == 5
+
+
+@pytest.mark.parametrize(
+    ("other", "result"),
+    [
+        ({"verdict": "denied"}, "rejected:denied"),
+        ({"verdict": "no_bundle"}, "rejected:no_bundle"),
+        ({"verdict": "no_bundle", "manual": True}, "accepted"),
+        ({"direction": "exit"}, "rejected:wrong_direction"),
+    ],
+)
+async def test_only_who_went_through_has_been_there(street: Street, other: dict[str, object], result: str) -> None:
+    driver = await street.driver()
+    scan = street.entry.scan(driver.code(street.now), street.now, **other)
+    assert results(await upload(street.client, street.entry, street.now, scan)) == [result]
+
+
+async def test_a_denied_card_that_was_let_out_is_charged_like_any_other(street: Street) -> None:
+    driver = await street.driver()
+    scan = street.exit.scan(driver.code(street.now), street.now, verdict="denied")
+    assert results(await upload(street.client, street.exit, street.now, scan)) == ["accepted"]
+
+
+async def test_plates_are_kept_as_evidence(street: Street) -> None:
+    scan = street.entry.scan("", street.now, medium="plate", plate="VA 123")
+    del scan["code"]
+    assert results(await upload(street.client, street.entry, street.now, scan)) == ["rejected:medium_not_enabled"]
+
+
+async def test_what_is_acknowledged_ends_before_the_first_gap(street: Street) -> None:
+    scans = [street.entry.scan("x", street.now, verdict="bad_prefix") for _ in range(5)]
+    acked = []
+    for sent in ([scans[0], scans[1]], [scans[3], scans[4]], [scans[2]]):
+        acked.append((await upload(street.client, street.entry, street.now, *sent)).json()["acked_seq"])
+    assert acked == [2, 2, 5]
+
+
+async def test_a_new_journal_begins_again_at_one(street: Street) -> None:
+    await upload(street.client, street.entry, street.now, street.entry.scan("x", street.now, verdict="bad_prefix"))
+    street.entry.epoch, street.entry.last_seq = street.entry.epoch + 1, 0
+    driver = await street.driver()
+    answer = await street.pass_entry(driver)
+    assert (results(answer), answer.json()["acked_seq"]) == (["accepted"], 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"scans": []}, 422, "batch_empty"),
+        ({"scans": [{}]}, 422, "batch_malformed"),
+        ({"first_seq": 7}, 422, "batch_malformed"),
+        ({"epoch": -1}, 422, "batch_malformed"),
+        ({"epoch": 1.5}, 422, "batch_malformed"),
+        ({"prev_hash": "xyz"}, 422, "batch_malformed"),
+        ({"surprise": 1}, 422, "batch_malformed"),
+    ],
+)
+async def test_a_body_that_is_no_batch_is_refused_by_name(
+    street: Street, change: dict[str, object], status: int, code: str
+) -> None:
+    content = json.loads(street.entry.batch(street.entry.scan("x", street.now), at=street.now))
+    body = json.dumps({**content, **change}).encode()
+    answer = await send(street.client, signed(street.entry, "POST", "/scans", body, street.now), body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"scans":' * 10_000, b"null", b"[]"])
+async def test_hostile_json_is_refused_without_harm(street: Street, body: bytes) -> None:
+    answer = await send(street.client, signed(street.entry, "POST", "/scans", body, street.now), body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "batch_malformed")
+
+
+async def test_limits_are_two_thousand_scans_one_mebibyte_and_no_encoding(street: Street) -> None:
+    scans = [street.entry.scan("x", street.now, verdict="bad_prefix") for _ in range(2_001)]
+    too_many = await upload(street.client, street.entry, street.now, *scans)
+    assert (too_many.status_code, too_many.json()["code"]) == (413, "batch_too_large")
+    assert (
+        results(await upload(street.client, street.entry, street.now, *scans[:2_000]))
+        == ["rejected:bad_prefix"] * 2_000
+    )
+    body = b" " * (1024 * 1024 + 1)
+    too_long = await send(street.client, signed(street.entry, "POST", "/scans", body, street.now), body)
+    assert (too_long.status_code, too_long.json()["code"]) == (413, "body_too_large")
+    packed = await send(
+        street.client, signed(street.entry, "POST", "/scans", b"x", street.now), b"x", **{"Content-Encoding": "gzip"}
+    )
+    assert packed.status_code == 415
