@@ -1,0 +1,1 @@
+"""Stays: built from scans, priced by the lot's tariff at entry."""
