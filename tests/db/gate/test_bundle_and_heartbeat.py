@@ -112,8 +112,8 @@ async def test_a_lost_journal_stays_incomplete_until_the_gate_is_retired(street:
     await beat(street.client, street.entry, street.now)
     street.entry.epoch, street.entry.last_seq = street.entry.epoch + 1, 0
     street.clock.advance(hours=1)
-    for gate in (street.entry, street.exit):
-        await beat(street.client, gate, street.now)
+    for device in (street.entry, street.exit):
+        await beat(street.client, device, street.now)
     async with tx(street.pool) as conn:
         assert await gate_service.watermarks_before(conn, street.operator_id, street.now) == [street.entry.gate_id]
         gate = await gate_service.get(conn, street.entry.gate_id)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from parkflow.api.gate_auth import COVERED
@@ -12,9 +13,8 @@ from tests.db.gate.conftest import Street
 from tests.street import beat, send, signed
 
 
-def refused(answer: object) -> bool:
-    status, code = answer.status_code, answer.json()["code"]
-    return (status, code) == (401, "gate_signature_refused")
+def refused(answer: httpx.Response) -> bool:
+    return (answer.status_code, answer.json()["code"]) == (401, "gate_signature_refused")
 
 
 def body_of(street: Street) -> bytes:
