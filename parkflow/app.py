@@ -8,7 +8,17 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from parkflow.api import channel, driver, driver_codes, errors, gate, lot_channel, operator, system
+from parkflow.api import (
+    channel,
+    driver,
+    driver_codes,
+    driver_money,
+    errors,
+    gate,
+    lot_channel,
+    operator,
+    system,
+)
 from parkflow.api.bounds import Bounds
 from parkflow.api.metrics import Counted
 from parkflow.kit.errors import ParkflowError
@@ -24,6 +34,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     channel.router,
     driver.router,
     driver_codes.router,
+    driver_money.router,
     gate.router,
     operator.router,
     lot_channel.router,
