@@ -17,6 +17,7 @@ from parkflow.api import (
     gate,
     lot_channel,
     operator,
+    operator_cards,
     system,
 )
 from parkflow.api.bounds import Bounds
@@ -37,6 +38,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     driver_money.router,
     gate.router,
     operator.router,
+    operator_cards.router,
     lot_channel.router,
     system.router,
 )

@@ -23,6 +23,7 @@ EXIT_WRONG_USE: Final = 2
 # command starts without loading the rest.
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "code": ("parkflow.code_commands", "code", "Look at codes by hand."),
+    "operator": ("parkflow.operator_commands", "operator", "Make operators."),
     "worker": ("parkflow.day_commands", "worker", "Run the pipelines and the schedule."),
     "serve": ("parkflow.serving", "serve_command", "Run the HTTP service."),
 }
