@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from parkflow.db.conn import Conn, Pool
 from parkflow.db.pool import open_pool
@@ -13,6 +14,10 @@ from parkflow.servers import Servers
 from parkflow.settings import Settings
 from tests.embedded import cloned_database, start_with_template, temporary_data_dir
 from tests.held_clock import HeldClock
+
+# How long one example takes says more about the machine's load than about the rule.
+hypothesis_settings.register_profile("house", deadline=None)
+hypothesis_settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

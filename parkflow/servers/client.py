@@ -3,22 +3,26 @@
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import select
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from parkflow.kit.errors import DatabaseUnavailable
-from parkflow.servers.child import wait_until
+from parkflow.servers.child import is_running, wait_until
 from parkflow.servers.home import Home, keeper_lock, locked_file, make_data_dir, try_lock, users_lock
 from parkflow.servers.postgres import START_TIMEOUT_SECONDS, dsn_of
 from parkflow.settings import Settings
 
 # The keeper's own limit is START_TIMEOUT_SECONDS; a first start also makes the cluster.
+_GUARD_SECONDS: Final = 1
+_log: Final = logging.getLogger("parkflow.servers")
 _WAIT_SECONDS: Final = START_TIMEOUT_SECONDS + 30
 
 
@@ -47,7 +51,8 @@ def embedded_servers(settings: Settings) -> Iterator[Servers]:
         if not wait_until(lambda: try_lock(descriptor, fcntl.LOCK_SH), timeout_seconds=_WAIT_SECONDS):
             raise DatabaseUnavailable(f"the servers in {data_dir} have been stopping for {_WAIT_SECONDS} seconds")
         described = _running(data_dir) or _start(data_dir, settings)
-        yield _servers_of(data_dir, described, settings)
+        with _guarded(data_dir, settings):
+            yield _servers_of(data_dir, described, settings)
 
 
 def running_servers(settings: Settings) -> Servers | None:
@@ -55,6 +60,28 @@ def running_servers(settings: Settings) -> Servers | None:
     data_dir = settings.data_dir.absolute()
     described = _running(data_dir) if keeper_lock(data_dir).exists() else None
     return _servers_of(data_dir, described, settings) if described else None
+
+
+@contextlib.contextmanager
+def _guarded(data_dir: Path, settings: Settings) -> Iterator[None]:
+    """Start the servers again, under the same addresses, whenever their keeper was killed during the block."""
+    left = threading.Event()
+
+    def guard() -> None:
+        while not left.wait(_GUARD_SECONDS):
+            if not keeper_lives(data_dir):
+                try:
+                    _start(data_dir, settings)
+                except DatabaseUnavailable as error:
+                    _log.error("%s", error.message)
+
+    thread = threading.Thread(target=guard, name="parkflow-servers-guard", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        left.set()
+        thread.join()
 
 
 def _servers_of(data_dir: Path, described: dict[str, Any], settings: Settings) -> Servers:
@@ -130,4 +157,5 @@ def _running(data_dir: Path) -> dict[str, Any] | None:
         described = json.loads(Home(data_dir, data_dir).description.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return dict(described)
+    # A new keeper may not yet have removed what a killed one left.
+    return dict(described) if is_running(described["keeper_pid"]) else None

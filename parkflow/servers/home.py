@@ -140,7 +140,10 @@ def open_place() -> Path:
 @contextlib.contextmanager
 def locked_file(path: Path) -> Iterator[int]:
     """An open descriptor of a lock file, closed (and so unlocked) at the end."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DatabaseUnavailable(f"{path} cannot be used: {error.strerror}; whose data directory is it?") from error
     try:
         yield descriptor
     finally:

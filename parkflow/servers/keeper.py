@@ -12,8 +12,8 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from parkflow.kit.clock import SystemClock
-from parkflow.kit.errors import ParkflowError
+from parkflow.kit.errors import DatabaseUnavailable, ParkflowError
 from parkflow.servers.binaries import PostgresBinaries, find_postgres, find_valkey
 from parkflow.servers.child import Child, wait_until
 from parkflow.servers.home import (
@@ -50,9 +50,11 @@ class Keeper:
     def __init__(self, data_dir: Path, *, pg_bin: Path | None, valkey_bin: Path | None) -> None:
         self._account: Account = choose_account()
         self.home: Home = find_home(data_dir, self._account)
+        # What a killed keeper described is gone.
+        self.home.description.unlink(missing_ok=True)
         self._binaries: PostgresBinaries = find_postgres(pg_bin, self._account)
         self._valkey_program = find_valkey(valkey_bin, self._account)
-        self._socket_dir = _new_socket_dir(self.home, self._account)
+        self._socket_dir = _socket_dir_of(self.home, self._account)
         self._restarts = 0
         self._valkey: Child | None = None
         self._postgres = self._start_postgres()
@@ -161,20 +163,25 @@ def _stop_requests() -> Callable[[], bool]:
     return lambda: bool(asked)
 
 
-def _new_socket_dir(home: Home, account: Account) -> Path:
-    # Short and of our own making: a socket's path has at most 107 bytes, and /tmp is everybody's.
-    _remove_stale_socket_dir(home)
-    socket_dir = Path(tempfile.mkdtemp(prefix="parkflow-", dir="/tmp"))
-    account.give(socket_dir)
-    return socket_dir
+def _socket_dir_of(home: Home, account: Account) -> Path:
+    """The folder of the sockets: short, since a socket's path has at most 107 bytes, and the same at each start.
 
-
-def _remove_stale_socket_dir(home: Home) -> None:
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        stale = Path(json.loads(home.description.read_text(encoding="utf-8"))["socket_dir"])
-        home.description.unlink()
-        if stale.parent == Path("/tmp") and stale.name.startswith("parkflow-"):
-            shutil.rmtree(stale, ignore_errors=True)
+    The same, so that a user whose keeper was killed finds the servers of the next one where it knew them. /tmp is
+    everybody's: the name is random, and a folder that is not our account's is not used.
+    """
+    mark = home.data_dir / "socket.mark"
+    for _ in range(2):
+        if not mark.exists():
+            mark.write_text(secrets.token_hex(5), encoding="ascii")
+        socket_dir = Path("/tmp") / f"parkflow-{mark.read_text(encoding='ascii').strip()}"
+        with contextlib.suppress(FileExistsError):
+            socket_dir.mkdir(mode=0o700)
+            account.give(socket_dir)
+        status = socket_dir.lstat()
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == account.uid:
+            return socket_dir
+        mark.unlink()
+    raise DatabaseUnavailable(f"{socket_dir} belongs to somebody else; remove it")
 
 
 def _path_from(variable: str) -> Path | None:

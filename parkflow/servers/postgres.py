@@ -41,6 +41,8 @@ _SETTINGS: Final = {
 def start_postgres(home: Home, binaries: PostgresBinaries, account: Account, socket_dir: Path) -> Child:
     """Start the cluster of `home`, made now if need be, and wait until it answers. Raises DatabaseUnavailable."""
     _end_orphan(home)
+    for stale in socket_dir.glob(".s.PGSQL.*"):
+        stale.unlink()
     if not home.cluster.exists():
         _make_cluster(home, binaries, account, socket_dir)
     _check_version(home, binaries)

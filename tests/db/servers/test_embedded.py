@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from parkflow.kit.errors import DatabaseUnavailable
@@ -56,6 +57,14 @@ def start_holder(data_dir: Path, python: str = sys.executable, **options: object
 def first_count(holder: "subprocess.Popen[str]") -> int:
     assert holder.stdout is not None
     return int(holder.stdout.readline())
+
+
+def answers(dsn: str) -> bool:
+    """Whether the server is there and has kept the one row."""
+    try:
+        return run_apart(count_rows(dsn)) == 1
+    except (DatabaseUnavailable, asyncpg.PostgresError):
+        return False
 
 
 def end(holder: "subprocess.Popen[str]") -> None:
@@ -111,13 +120,20 @@ def test_a_killed_keeper_takes_the_servers_with_it_and_the_next_start_recovers(d
     settings = Settings(data_dir=data_dir)
     with embedded_servers(settings) as servers:
         run_apart(add_row(servers.database_dsn))
-        postmaster = postmaster_pid(data_dir)
-        os.kill(keeper_pid(data_dir), signal.SIGKILL)
-        assert wait_until(lambda: not keeper_lives(data_dir), timeout_seconds=20)
-        # A second user comes while the old servers may still be stopping.
+        postmaster, keeper = postmaster_pid(data_dir), keeper_pid(data_dir)
+        os.kill(keeper, signal.SIGKILL)
+        assert wait_until(lambda: not is_running(keeper), timeout_seconds=20)
+        # Another user comes while the old servers may still be stopping.
         with embedded_servers(settings) as again:
             assert run_apart(count_rows(again.database_dsn)) == 1
-        assert wait_until(lambda: not is_running(postmaster), timeout_seconds=20)
+            assert not is_running(postmaster)
+
+
+def test_a_user_finds_the_servers_of_the_next_keeper_where_it_knew_them(data_dir: Path) -> None:
+    with embedded_servers(Settings(data_dir=data_dir)) as servers:
+        run_apart(add_row(servers.database_dsn))
+        os.kill(keeper_pid(data_dir), signal.SIGKILL)
+        assert wait_until(lambda: answers(servers.database_dsn), timeout_seconds=40)
 
 
 def test_a_postgres_that_crashed_is_started_again(data_dir: Path) -> None:
@@ -125,14 +141,7 @@ def test_a_postgres_that_crashed_is_started_again(data_dir: Path) -> None:
         run_apart(add_row(servers.database_dsn))
         postmaster = postmaster_pid(data_dir)
         os.kill(postmaster, signal.SIGKILL)
-
-        def answers() -> bool:
-            try:
-                return run_apart(count_rows(servers.database_dsn)) == 1
-            except DatabaseUnavailable:
-                return False
-
-        assert wait_until(answers, timeout_seconds=40)
+        assert wait_until(lambda: answers(servers.database_dsn), timeout_seconds=40)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
