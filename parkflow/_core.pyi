@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import final
 
 __all__ = [
+    "AccountHistory",
     "Code",
     "CredentialFields",
     "DenyList",
@@ -18,6 +19,7 @@ __all__ = [
     "ScanEvent",
     "Tariff",
     "TariffError",
+    "Terms",
     "Transfer",
     "Verdict",
     "charge_paid",
@@ -264,6 +266,31 @@ class Tariff:
         vehicle_class: str | None = None,
         tags: Sequence[str] = ...,
     ) -> list[int]: ...
+    def settle(
+        self,
+        *,
+        entry_s: int,
+        exit_s: int,
+        vehicle_class: str | None = None,
+        tags: Sequence[str] = ...,
+        terms: Terms | None = None,
+        history: AccountHistory | None = None,
+    ) -> Fee: ...
+
+@final
+class Terms:
+    def __new__(
+        cls,
+        *,
+        covered: Sequence[tuple[int, int]] = ...,
+        vouchers: Sequence[tuple[str, int]] = ...,
+        vouchers_as_given: bool = False,
+        paid: Sequence[tuple[int, int]] = ...,
+    ) -> Terms: ...
+
+@final
+class AccountHistory:
+    def __new__(cls) -> AccountHistory: ...
 
 @final
 class Fee:

@@ -7,6 +7,7 @@ caller broke a promise, such as a secret of the wrong length. Those that take mo
 from typing import Final
 
 from parkflow._core import (
+    AccountHistory,
     Code,
     CredentialFields,
     DenyList,
@@ -21,6 +22,7 @@ from parkflow._core import (
     ScanEvent,
     Tariff,
     TariffError,
+    Terms,
     Transfer,
     Verdict,
     charge_paid,
@@ -61,6 +63,7 @@ __all__ = [
     "PRODUCT_TRANSIT",
     "PURPOSES",
     "REASONS",
+    "AccountHistory",
     "Code",
     "CodeError",
     "CredentialFields",
@@ -77,6 +80,7 @@ __all__ = [
     "ScanEvent",
     "Tariff",
     "TariffError",
+    "Terms",
     "Transfer",
     "Verdict",
     "charge_paid",
@@ -148,6 +152,8 @@ def decode_code(text: str) -> Code:
 # Instants are seconds since 1970 in UTC, money is minor units of the tariff's currency. Both raise `TariffError` with a
 # stable `code`, the `path` of the field (or `stays[n]` of a batch) and one line saying what would be right.
 # `instant_s` reads a local or an offset time for people, `local_text` writes one; a fee never depends on either.
+# `settle` prices the next stay of an account: with `Terms` (covered [from, to) by a pass, vouchers (kind, value),
+# payments (at, amount)) and the `AccountHistory` of its settled stays, to which it adds; the fee is then what is due.
 # `Fee.to_json()` is the canonical record that is stored with a charge: the same inputs give the same bytes.
 
 # --- Stays ----------------------------------------------------------------------------------------------------------

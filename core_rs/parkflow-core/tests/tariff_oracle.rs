@@ -10,7 +10,7 @@ mod golden;
 mod tick_meter;
 
 use golden::{coefficients, json, rows, string};
-use parkflow_core::tariff::{PriceError, Stay, Tariff};
+use parkflow_core::tariff::{History, PriceError, Stay, Tariff, Terms};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tick_meter::Oracle;
@@ -43,7 +43,7 @@ fn single_stay_only(tariff: &Value) -> bool {
         let account_caps = plan["caps"]
             .as_array()
             .is_some_and(|caps| caps.iter().any(|cap| cap["scope"] == "account"));
-        plan["edge"] != "total" && plan["free"]["per"] != "day" && !account_caps
+        plan["free"]["per"] != "day" && !account_caps
     })
 }
 
@@ -68,10 +68,19 @@ fn compare(tariff: &Value, zone: &str, dice: &mut Dice, (tick_s, length_max_s): 
     tariff["timezone"] = zone.into();
     // Rounding of the instants is not the oracle's subject.
     tariff.as_object_mut().unwrap().remove("clock");
+    tariff.as_object_mut().unwrap().remove("tax");
     let parsed = Tariff::parse(&tariff.to_string()).unwrap();
-    let oracle = Oracle::new(&tariff, tick_s);
     let entry_s = anchor_s(dice).div_euclid(tick_s) * tick_s;
     let exit_s = entry_s + (1 + dice.below(length_max_s / tick_s)) * tick_s;
+    // Every fourth stay is paid by a pass for some of its time; a free head and a pass do not meet in `total`.
+    let has_pass = dice.below(4) == 0 && tariff["plans"][0]["edge"] != "total";
+    let pass_s = entry_s + dice.below(exit_s - entry_s).div_euclid(tick_s) * tick_s;
+    let pass = if has_pass {
+        (pass_s, pass_s + (1 + dice.below(length_max_s / tick_s / 2)) * tick_s)
+    } else {
+        (0, 0)
+    };
+    let oracle = Oracle::new(&tariff, tick_s, pass);
     let class = ["car", "large", "motorcycle", "nev"][usize::try_from(dice.below(4)).unwrap()];
     let tags: &[&str] = if dice.below(8) == 0 { &["lost"] } else { &[] };
     let stay = Stay {
@@ -81,12 +90,16 @@ fn compare(tariff: &Value, zone: &str, dice: &mut Dice, (tick_s, length_max_s): 
         tags,
     };
     let expected = oracle.fee_minor(class, tags, entry_s, exit_s);
-    match parsed.price(&stay) {
+    let terms = Terms {
+        covered: &[pass],
+        ..Terms::default()
+    };
+    match parsed.settle(&stay, &terms, &mut History::default()) {
         Ok(fee) => {
             assert_eq!(
                 Some(fee.fee_minor),
                 expected,
-                "{} {zone} {stay:?}\n{:#?}",
+                "{} {zone} {stay:?} {pass:?}\n{:#?}",
                 parsed.id(),
                 fee.lines
             );
@@ -112,7 +125,7 @@ fn the_fast_meter_agrees_with_the_tick_meter_minute_by_minute() {
     let mut dice = Dice(Box::new(coefficients(20_171_020)));
     for tariff in tariffs().values().filter(|tariff| single_stay_only(tariff)) {
         for zone in ZONES {
-            for _ in 0..8 {
+            for _ in 0..6 {
                 compare(tariff, zone, &mut dice, (60, 4 * DAY_S));
             }
         }

@@ -9,8 +9,11 @@
 mod golden;
 
 use golden::{json, number, rows, string};
-use parkflow_core::tariff::{PriceError, Stay, Tariff, TariffError, TEXT_BYTES_MAX};
+use parkflow_core::tariff::{
+    History, Payment, PriceError, Stay, Tariff, TariffError, Terms, Voucher, VoucherKind, TEXT_BYTES_MAX,
+};
 use proptest::prelude::*;
+use serde_json::Value;
 
 const NOON_S: i64 = 1_792_497_600;
 const LIBRARY: [&str; 4] = [
@@ -49,32 +52,86 @@ fn refusal(text: &str) -> TariffError {
     Tariff::parse(text).expect_err("a refusal")
 }
 
+/// A field of a stay, or of the case that it belongs to.
+fn given<'a>(case: &'a Value, stay: &'a Value, name: &str) -> &'a Value {
+    stay.get(name).or_else(|| case.get(name)).unwrap_or(&Value::Null)
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn voucher(value: &Value) -> Voucher {
+    let kind = VoucherKind::ALL
+        .into_iter()
+        .find(|kind| value["kind"] == kind.name())
+        .unwrap();
+    Voucher {
+        kind,
+        value: number(&value["value"]),
+    }
+}
+
+/// What is due for one stay of a case.
+fn due_minor(tariff: &Tariff, case: &Value, stay: &Value, history: &mut History) -> i64 {
+    let instant_s = |value: &Value| tariff.instant_s(string(value)).unwrap();
+    let tags: Vec<&str> = list(given(case, stay, "tags")).iter().map(string).collect();
+    let covered: Vec<_> = list(given(case, stay, "covered"))
+        .iter()
+        .map(|c| (instant_s(&c[0]), instant_s(&c[1])))
+        .collect();
+    let vouchers: Vec<_> = list(given(case, stay, "vouchers")).iter().map(voucher).collect();
+    let payment = |value: &Value| Payment {
+        at_s: instant_s(&value["at"]),
+        amount_minor: number(&value["amount"]),
+    };
+    let paid: Vec<_> = list(given(case, stay, "paid")).iter().map(payment).collect();
+    let terms = Terms {
+        covered: &covered,
+        vouchers: &vouchers,
+        vouchers_as_given: given(case, stay, "order") == "given",
+        paid: &paid,
+    };
+    let stay = Stay {
+        entry_s: instant_s(given(case, stay, "entry")),
+        exit_s: instant_s(given(case, stay, "exit")),
+        class: given(case, stay, "vehicle_class").as_str(),
+        tags: &tags,
+    };
+    let fee = tariff.settle(&stay, &terms, history).unwrap();
+    assert_eq!(
+        fee.lines.iter().map(|line| line.amount_minor).sum::<i64>(),
+        fee.fee_minor
+    );
+    if terms == Terms::default() && case["kind"] == "stay" {
+        assert_eq!(tariff.price_minor(&stay), Ok(fee.fee_minor));
+    }
+    fee.fee_minor
+}
+
 #[test]
 fn every_shared_case_is_priced_as_published() {
     let cases = json("tariffs.json");
-    let mut checked = 0;
-    for case in rows(&cases["cases"]).iter().filter(|case| case["kind"] == "stay") {
-        if ["vouchers", "paid", "covered"]
-            .iter()
-            .any(|input| case.get(input).is_some())
-        {
-            continue;
-        }
+    for case in rows(&cases["cases"]) {
         let tariff = Tariff::parse(&case["tariff"]["ptl"].to_string()).unwrap();
-        let tags: Vec<&str> = case["tags"].as_array().into_iter().flatten().map(string).collect();
-        let stay = Stay {
-            entry_s: tariff.instant_s(string(&case["entry"])).unwrap(),
-            exit_s: tariff.instant_s(string(&case["exit"])).unwrap(),
-            class: case["vehicle_class"].as_str(),
-            tags: &tags,
+        let mut history = History::default();
+        let stays = if case["kind"] == "stay" {
+            std::slice::from_ref(case)
+        } else {
+            rows(&case["stays"])
         };
-        let expected: i64 = number(&case["expected_fee_minor_units"]);
-        let fee = tariff.price(&stay).unwrap();
-        assert_eq!(fee.fee_minor, expected, "{}: {}", case["id"], case["why"]);
-        assert_eq!(tariff.price_minor(&stay), Ok(expected));
-        checked += 1;
+        for stay in stays {
+            let expected: i64 = number(&stay["expected_fee_minor_units"]);
+            assert_eq!(
+                due_minor(&tariff, case, stay, &mut history),
+                expected,
+                "{}: {}",
+                case["id"],
+                case["why"]
+            );
+        }
     }
-    assert!(checked > 200, "only {checked} cases");
+    assert_eq!(rows(&cases["cases"]).len(), 258);
 }
 
 #[test]
@@ -245,11 +302,61 @@ fn a_receipt_is_the_same_bytes_every_time() {
     let tariff = Tariff::parse(&library("us-charlottesville-2017")).unwrap();
     let stay = stay(1_508_500_800, 1_508_504_400);
     let fee = tariff.price(&stay).unwrap();
-    let receipt = tariff.receipt_json(&stay, &fee);
+    let receipt = tariff.receipt_json(&stay, &Terms::default(), &fee);
     let value: serde_json::Value = serde_json::from_str(&receipt).unwrap();
     assert_eq!(value.to_string(), receipt, "compact, names sorted");
     assert_eq!(value["fee_minor"], 180);
     assert_eq!(value["tariff_sha256"], tariff.sha256_hex());
+}
+
+#[test]
+fn a_refused_stay_leaves_the_history_as_it_was() {
+    let text = simple(
+        "caps: [{max: 500, over: {daily: \"00:00\"}, scope: account}],",
+        "ladder: [{unit: 60, price: 300}]",
+    );
+    let tariff = Tariff::parse(&text).unwrap();
+    let mut history = History::default();
+    let mut due = |entry_s, exit_s| {
+        tariff
+            .settle(&stay(entry_s, exit_s), &Terms::default(), &mut history)
+            .map(|fee| fee.fee_minor)
+    };
+    assert_eq!(due(NOON_S, NOON_S + 3_600), Ok(300));
+    assert_eq!(due(NOON_S, NOON_S - 1), Err(PriceError::ExitBeforeEntry));
+    assert_eq!(
+        due(NOON_S + 4_000, NOON_S + 5_000),
+        Ok(200),
+        "the rest of the day's cap"
+    );
+    assert_eq!(due(NOON_S + 86_400, NOON_S + 86_401), Ok(300), "another day");
+}
+
+#[test]
+fn what_was_paid_counts_as_the_tariff_says() {
+    let ladder = "ladder: [{unit: 60, price: 300}], restart: cycle";
+    let price = |rule: &str, exit_s: i64| {
+        let text = simple("", ladder).replace("plans:", &format!("leave: {rule}, plans:"));
+        let paid = [Payment {
+            at_s: NOON_S + 3_600,
+            amount_minor: 300,
+        }];
+        let terms = Terms {
+            paid: &paid,
+            ..Terms::default()
+        };
+        let tariff = Tariff::parse(&text).unwrap();
+        tariff
+            .settle(&stay(NOON_S, exit_s), &terms, &mut History::default())
+            .unwrap()
+            .fee_minor
+    };
+    for rule in ["{minutes: 15, then: topup}", "{minutes: 15, then: restart}"] {
+        assert_eq!(price(rule, NOON_S + 3_600 + 900), 0, "left in time");
+        assert_eq!(price(rule, NOON_S + 3_600 + 901), 300, "left too late");
+    }
+    assert_eq!(price("{minutes: 0, then: topup}", NOON_S + 2 * 3_600 + 1), 600);
+    assert_eq!(price("{minutes: 0, then: restart}", NOON_S + 2 * 3_600 + 1), 600);
 }
 
 proptest! {
@@ -283,11 +390,19 @@ proptest! {
     }
 
     #[test]
-    fn the_lines_add_up_to_the_fee(case in 0_usize..200, entry_s in 1_400_000_000_i64..1_900_000_000, length_s in 0_i64..900_000) {
+    fn the_lines_add_up_to_what_is_due(case in 0_usize..258, paid_minor in 0_i64..3_000, percent_bp in 0_i64..20_000,
+                                          pass_s in 0_i64..100_000, entry_s in 1_400_000_000_i64..1_900_000_000, length_s in 0_i64..900_000) {
         let cases = json("tariffs.json");
         let case = &rows(&cases["cases"])[case];
         let tariff = Tariff::parse(&case["tariff"]["ptl"].to_string()).unwrap();
-        if let Ok(fee) = tariff.price(&stay(entry_s, entry_s + length_s)) {
+        let terms = Terms {
+            covered: &[(entry_s + 1_000, entry_s + 1_000 + pass_s)],
+            vouchers: &[Voucher { kind: VoucherKind::Percent, value: percent_bp }],
+            vouchers_as_given: false,
+            paid: &[Payment { at_s: entry_s + pass_s, amount_minor: paid_minor }],
+        };
+        if let Ok(fee) = tariff.settle(&stay(entry_s, entry_s + length_s), &terms, &mut History::default()) {
+            prop_assert!(fee.fee_minor >= 0);
             prop_assert_eq!(fee.lines.iter().map(|line| line.amount_minor).sum::<i64>(), fee.fee_minor);
             for line in &fee.lines {
                 prop_assert!(fee.entry_s <= line.from_s && line.from_s <= line.to_s && line.to_s <= fee.exit_s);

@@ -1,12 +1,16 @@
 //! Binding of `parkflow_core::tariff`: a tariff is parsed once, then prices stays without the GIL.
 
+mod terms;
+
 use std::sync::Arc;
 
-use parkflow_core::tariff::{self, PriceError, Stay};
+use parkflow_core::tariff::{self, History, PriceError, Stay};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::errors::{coded_error, coded_error_type};
+
+use terms::{AccountHistory, Terms};
 
 pyo3::create_exception!(_core, TariffError, PyValueError);
 
@@ -16,6 +20,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Tariff>()?;
     module.add_class::<Fee>()?;
     module.add_class::<FeeLine>()?;
+    module.add_class::<Terms>()?;
+    module.add_class::<AccountHistory>()?;
     Ok(())
 }
 
@@ -93,6 +99,7 @@ impl Tariff {
             exit_s,
             vehicle_class,
             tags,
+            terms: Terms::default(),
         };
         let fee = py
             .detach(|| inputs.with_stay(|stay| self.0.price(stay)))
@@ -135,6 +142,39 @@ impl Tariff {
         .map_err(|(error, index)| refused(py, error, Some(index)))
     }
 
+    /// Prices the next stay of an account and adds it to the history.
+    #[pyo3(signature = (*, entry_s, exit_s, vehicle_class = None, tags = Vec::new(), terms = None, history = None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords on the Python side")]
+    fn settle(
+        &self,
+        py: Python<'_>,
+        entry_s: i64,
+        exit_s: i64,
+        vehicle_class: Option<String>,
+        tags: Vec<String>,
+        terms: Option<Terms>,
+        mut history: Option<PyRefMut<'_, AccountHistory>>,
+    ) -> PyResult<Fee> {
+        let terms = terms.unwrap_or_default();
+        let inputs = Inputs {
+            entry_s,
+            exit_s,
+            vehicle_class,
+            tags,
+            terms,
+        };
+        let mut alone = History::default();
+        let history = history.as_mut().map_or(&mut alone, |history| &mut history.0);
+        let fee = py
+            .detach(|| inputs.with_stay(|stay| self.0.settle(stay, &inputs.terms.borrowed(), history)))
+            .map_err(|error| refused(py, error, None))?;
+        Ok(Fee {
+            tariff: Arc::clone(&self.0),
+            inputs,
+            priced: fee,
+        })
+    }
+
     fn __repr__(&self) -> String {
         format!("Tariff({}, {}, {})", self.0.id(), self.0.currency(), self.0.timezone())
     }
@@ -146,6 +186,7 @@ struct Inputs {
     exit_s: i64,
     vehicle_class: Option<String>,
     tags: Vec<String>,
+    terms: Terms,
 }
 
 impl Inputs {
@@ -191,8 +232,10 @@ impl Fee {
     }
 
     fn to_json(&self) -> String {
-        self.inputs
-            .with_stay(|stay| self.tariff.receipt_json(stay, &self.priced))
+        self.inputs.with_stay(|stay| {
+            self.tariff
+                .receipt_json(stay, &self.inputs.terms.borrowed(), &self.priced)
+        })
     }
 
     fn __repr__(&self) -> String {

@@ -5,6 +5,7 @@
 
 use super::calendar::Zone;
 use super::error::PriceError;
+use super::history::CapUse;
 use super::meter::{Run, RUNS_MAX};
 use super::model::{Cap, Over};
 
@@ -28,17 +29,17 @@ struct Windows<'a> {
     current: Option<Window>,
     /// How many windows were entered before the current one.
     entered_before: usize,
-    used_scaled: i128,
+    used: &'a mut CapUse,
 }
 
-/// The items with one cap applied.
-pub(super) fn capped(cap: &Cap, anchor: &Anchor<'_>, runs: &[Run]) -> Result<Vec<Run>, PriceError> {
+/// The items with one cap applied; `used` says what earlier stays have used of it and learns what this one uses.
+pub(super) fn capped(cap: &Cap, anchor: &Anchor<'_>, runs: &[Run], used: &mut CapUse) -> Result<Vec<Run>, PriceError> {
     let mut windows = Windows {
         cap,
         anchor,
         current: None,
         entered_before: 0,
-        used_scaled: 0,
+        used,
     };
     let mut out = Vec::with_capacity(runs.len());
     for run in runs {
@@ -86,16 +87,11 @@ fn split_at(run: &Run, end_s: i64) -> (Run, Option<Run>) {
 }
 
 impl Windows<'_> {
-    /// The window that contains the start of the run's first unit; entering a new one forgets what the old one used.
+    /// The window that contains the start of the run's first unit.
     fn enter(&mut self, run: &Run) -> Window {
         let window = self.window_of(run);
-        match self.current {
-            Some(old) if old.key == window.key => {}
-            Some(_) => {
-                self.entered_before += 1;
-                self.used_scaled = 0;
-            }
-            None => self.used_scaled = 0,
+        if self.current.is_some_and(|old| old.key != window.key) {
+            self.entered_before += 1;
         }
         self.current = Some(window);
         window
@@ -124,13 +120,22 @@ impl Windows<'_> {
                     end_s: entry_s + (number + 1) * length_s,
                 }
             }
-            Over::EveryFromFirst(length_s) => match self.current {
-                Some(open) if at_s < open.end_s => open,
-                _ => Window {
-                    key: (at_s, 0),
-                    end_s: at_s + length_s,
-                },
-            },
+            Over::EveryFromFirst(length_s) => {
+                let candidates = self
+                    .used
+                    .windows
+                    .range(..=(at_s, i64::MAX))
+                    .map(|((start_s, _), _)| *start_s);
+                let start_s = candidates
+                    .rev()
+                    .take_while(|start_s| at_s < start_s + length_s)
+                    .last()
+                    .unwrap_or(at_s);
+                Window {
+                    key: (start_s, 0),
+                    end_s: start_s + length_s,
+                }
+            }
             Over::Daily(turn_s) => {
                 let day = zone.service_day(at_s, turn_s);
                 Window {
@@ -170,16 +175,15 @@ impl Windows<'_> {
         let limits = &self.cap.max_scaled;
         let limit = limits.get(self.place()).or(limits.last()).copied().flatten();
         let total_scaled = run.total_scaled()?;
-        let left_scaled = limit.map(|limit| (limit - self.used_scaled).max(0));
+        let key = self.current.map_or((0, 0), |window| window.key);
+        let used_scaled = self.used.windows.entry(key).or_insert(0);
+        let left_scaled = limit.map(|limit| (limit - *used_scaled).max(0));
         let Some(left_scaled) = left_scaled.filter(|left| *left < total_scaled) else {
-            self.used_scaled = self
-                .used_scaled
-                .checked_add(total_scaled)
-                .ok_or(PriceError::FeeTooLarge)?;
+            *used_scaled = used_scaled.checked_add(total_scaled).ok_or(PriceError::FeeTooLarge)?;
             out.push(*run);
             return Ok(());
         };
-        self.used_scaled += left_scaled;
+        *used_scaled += left_scaled;
         // The total exceeds what is left, so a unit costs something and fewer than all fit.
         let full_units = i64::try_from(left_scaled / run.amount_scaled).unwrap_or(0);
         let mut at = *run;

@@ -1,18 +1,25 @@
-//! The fee of a stay: chooses the plan, meters, caps, applies the minimum, rounds once, and itemises.
+//! The fee of a stay: the plan that counts, one rounding, then vouchers, tax, what was paid before, and re-entry.
+//!
+//! Order: S2 instants, S18 re-entry, S17 payments, S5 to S14 the plan, S15 vouchers, S16 tax of the tariff language.
 
-// Instants lie in 1970 to 2100 (checked first), so their differences stay far inside 64 bits; money is added with checks.
+// Instants lie in 1970 to 2100 (checked first), so their differences stay far inside 64 bits; money is checked.
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::calendar::tzdata_version;
-use super::caps::{capped, Anchor};
+use super::candidate::{Candidate, Inputs};
 use super::error::PriceError;
-use super::meter::{meter, Run};
-use super::model::{Choose, Clock, Comparison, Condition, Direction, Plan, Rounding, RoundingMode, Tariff, When};
+use super::history::{Chain, History};
+use super::lines::{Breakdown, FeeLine, LineKind};
+use super::model::{Clock, Direction, Rounding, RoundingMode, Tariff, Tax};
+use super::terms::{Terms, Voucher, VoucherKind};
 
 /// The last instant that may be priced: 2100-01-01.
 const INSTANT_MAX_S: i64 = 4_102_444_800;
 /// The longest stay that is priced.
 const STAY_SECONDS_MAX: i64 = 20 * 366 * 86_400;
+/// Most passes, vouchers or payments of one stay.
+const TERMS_MAX: usize = 1_000;
+const BASIS_POINTS: i128 = 10_000;
 
 /// What a fee depends on, besides the tariff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,113 +34,146 @@ pub struct Stay<'a> {
     pub tags: &'a [&'a str],
 }
 
-/// What a line of the breakdown is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineKind {
-    /// Time that costs nothing: grace or free minutes.
-    Free,
-    /// Units of a band.
-    Units,
-    /// The fee for entering at all.
-    EntryFee,
-    /// What a cap took off.
-    Cap,
-    /// What the minimum added.
-    Minimum,
-    /// What rounding added or took off.
-    Rounding,
-}
-
-impl LineKind {
-    /// The stable name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Free => "free",
-            Self::Units => "units",
-            Self::EntryFee => "entry_fee",
-            Self::Cap => "cap",
-            Self::Minimum => "minimum",
-            Self::Rounding => "rounding",
-        }
-    }
-}
-
-/// One line of the breakdown; the amounts of all lines add up to the fee.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FeeLine {
-    /// What the line is for.
-    pub kind: LineKind,
-    /// The band, or `caps[n]`, or `grace`, `free`, `min`, `round`.
-    pub band: String,
-    /// From, in seconds since 1970, UTC.
-    pub from_s: i64,
-    /// To; never past the exit.
-    pub to_s: i64,
-    /// How many units were started; 0 when the line has none.
-    pub units: i64,
-    /// Minor units; negative when it lowers the fee.
-    pub amount_minor: i64,
-}
-
 /// A priced stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fee {
-    /// The fee in minor units of the tariff's currency.
+    /// What is due for the stay, in minor units of the tariff's currency.
     pub fee_minor: i64,
     /// The plan that was applied.
     pub plan: String,
-    /// The normalised entry.
+    /// The entry that was priced: rounded, or the start of a chain or of the time since the last payment.
     pub entry_s: i64,
-    /// The normalised exit.
+    /// The exit that was priced.
     pub exit_s: i64,
     /// How the fee came about.
     pub lines: Vec<FeeLine>,
 }
 
-/// A stay under one plan before rounding.
-struct Metered<'a> {
-    plan: &'a Plan,
-    runs: Vec<Run>,
-    /// Sum before caps, then after each cap.
-    totals_scaled: Vec<i128>,
-    /// After the minimum.
-    fee_scaled: i128,
-    within_grace: bool,
+/// A fee before what was paid before, and what it adds to the history.
+struct Total<'a> {
+    candidate: Candidate<'a>,
+    stay: Stay<'a>,
+    /// After rounding.
+    rounded_minor: i64,
+    /// After each voucher.
+    discounted: Vec<(VoucherKind, i64)>,
+    with_tax_minor: i64,
 }
 
 impl Tariff {
-    /// Prices one stay.
+    /// Prices one stay by itself.
     ///
     /// # Errors
     /// See [`PriceError`].
     pub fn price(&self, stay: &Stay<'_>) -> Result<Fee, PriceError> {
-        let stay = self.normalised(stay)?;
-        let metered = self.metered(&stay)?;
-        let fee_minor = self.rounding.round(metered.fee_scaled, metered.plan.scale)?;
-        Ok(Fee {
-            fee_minor,
-            plan: metered.plan.id.clone(),
-            entry_s: stay.entry_s,
-            exit_s: stay.exit_s,
-            lines: lines(&metered, &stay, fee_minor)?,
-        })
+        self.settle(stay, &Terms::default(), &mut History::default())
     }
 
-    /// The fee alone, without its breakdown.
+    /// The fee of one stay by itself, without its breakdown.
     ///
     /// # Errors
     /// See [`PriceError`].
     pub fn price_minor(&self, stay: &Stay<'_>) -> Result<i64, PriceError> {
         let stay = self.normalised(stay)?;
-        let metered = self.metered(&stay)?;
-        self.rounding.round(metered.fee_scaled, metered.plan.scale)
+        let history = History::default();
+        let inputs = Inputs {
+            stay,
+            covered: &[],
+            voucher_s: 0,
+            plain: false,
+            history: &history,
+        };
+        Ok(self.total(&inputs, &Terms::default())?.with_tax_minor)
     }
 
-    /// Prices many stays; each has its own result.
+    /// Prices many stays, each by itself and with its own result.
     #[must_use]
     pub fn price_batch(&self, stays: &[Stay<'_>]) -> Vec<Result<i64, PriceError>> {
         stays.iter().map(|stay| self.price_minor(stay)).collect()
+    }
+
+    /// Prices the next stay of an account: with its passes, vouchers and payments, after the stays in `history`, to which it
+    /// is added unless it is refused.
+    ///
+    /// # Errors
+    /// See [`PriceError`].
+    pub fn settle(&self, stay: &Stay<'_>, terms: &Terms<'_>, history: &mut History) -> Result<Fee, PriceError> {
+        if [terms.covered.len(), terms.vouchers.len(), terms.paid.len()]
+            .iter()
+            .any(|count| *count > TERMS_MAX)
+        {
+            return Err(PriceError::TooManyItems);
+        }
+        let whole = self.normalised(stay)?;
+        let chain = self.chain(&whole, history)?;
+        let mut stay = Stay {
+            entry_s: chain.entry_s,
+            ..whole
+        };
+        let mut terms = *terms;
+        let paid_minor = sum_minor(terms.paid.iter().map(|payment| payment.amount_minor))?;
+        let last_paid_s = terms.paid.iter().map(|payment| payment.at_s).max();
+        let mut is_plain = false;
+        let mut before_minor = chain
+            .charged_minor
+            .checked_add(paid_minor)
+            .ok_or(PriceError::FeeTooLarge)?;
+        if let Some(paid_s) = last_paid_s.filter(|_| self.leave.restart) {
+            // A new stay from the payment on; the vouchers were used for what was paid.
+            let from_s = paid_s.clamp(whole.entry_s, whole.exit_s);
+            let from_s = self.clock.entry.round(from_s, self.clock.step_s).min(whole.exit_s);
+            stay = Stay {
+                entry_s: from_s,
+                ..whole
+            };
+            terms = Terms {
+                covered: terms.covered,
+                ..Terms::default()
+            };
+            is_plain = self.leave.plain;
+            before_minor = 0;
+        }
+        let covered = covered_within(terms.covered, &stay);
+        let minutes = terms
+            .vouchers
+            .iter()
+            .filter(|voucher| voucher.kind == VoucherKind::Minutes);
+        let voucher_s = sum_minor(minutes.map(|voucher| voucher.value))?.saturating_mul(60);
+        let inputs = Inputs {
+            stay,
+            covered: &covered,
+            voucher_s,
+            plain: is_plain,
+            history,
+        };
+        let total = self.total(&inputs, &terms)?;
+        let left_in_time = last_paid_s.is_some_and(|paid_s| whole.exit_s.saturating_sub(paid_s) <= self.leave.within_s);
+        let due_minor = if left_in_time {
+            0
+        } else {
+            total.with_tax_minor.saturating_sub(before_minor).max(0)
+        };
+        let lines = total.lines(self.tax, due_minor)?;
+        let plan = total.candidate.plan.id.clone();
+        history.add(total.candidate.spent);
+        if self.reentry_within_s.is_some() {
+            let charged_minor = chain
+                .charged_minor
+                .checked_add(due_minor)
+                .ok_or(PriceError::FeeTooLarge)?;
+            history.chain = Some(Chain {
+                charged_minor,
+                exit_s: whole.exit_s.max(chain.exit_s),
+                ..chain
+            });
+        }
+        Ok(Fee {
+            fee_minor: due_minor,
+            plan,
+            entry_s: stay.entry_s,
+            exit_s: stay.exit_s,
+            lines,
+        })
     }
 
     /// The version of the tz database that fees depend on.
@@ -162,100 +202,105 @@ impl Tariff {
         })
     }
 
-    fn metered(&self, stay: &Stay<'_>) -> Result<Metered<'_>, PriceError> {
-        let mut candidates = self.plans.iter().filter(|plan| self.applies(&plan.condition, stay));
-        let first = candidates.next().ok_or(PriceError::NoPlan)?;
-        let mut best = self.meter_plan(first, stay)?;
-        match self.choose {
-            Choose::First => {}
-            Choose::Lowest => {
-                for plan in candidates {
-                    let other = self.meter_plan(plan, stay)?;
-                    if other.is_below(&best) {
-                        best = other;
-                    }
-                }
-            }
-        }
-        Ok(best)
-    }
-
-    fn meter_plan<'a>(&'a self, plan: &'a Plan, stay: &Stay<'_>) -> Result<Metered<'a>, PriceError> {
-        let length_s = stay.exit_s - stay.entry_s;
-        let within_grace = plan.grace.is_some_and(|grace| {
-            if grace.strict {
-                length_s < grace.seconds
-            } else {
-                length_s <= grace.seconds
-            }
-        });
-        if within_grace || length_s == 0 {
-            return Ok(Metered {
-                plan,
-                runs: Vec::new(),
-                totals_scaled: vec![0],
-                fee_scaled: 0,
-                within_grace,
-            });
-        }
-        let runs = meter(plan, &self.zone, stay.entry_s, stay.exit_s)?;
-        let anchor = Anchor {
-            zone: &self.zone,
+    /// The chain that the stay continues, or a new one that starts with it.
+    fn chain(&self, stay: &Stay<'_>, history: &History) -> Result<Chain, PriceError> {
+        let alone = Chain {
             entry_s: stay.entry_s,
+            exit_s: stay.exit_s,
+            charged_minor: 0,
         };
-        let mut totals_scaled = vec![sum(&runs)?];
-        let mut fee_scaled = totals_scaled[0];
-        if !plan.caps.is_empty() {
-            let mut left = runs.clone();
-            for cap in &plan.caps {
-                if self.applies(&cap.condition, stay) {
-                    left = capped(cap, &anchor, &left)?;
-                    fee_scaled = sum(&left)?;
-                }
-                totals_scaled.push(fee_scaled);
-            }
+        let Some((within_s, before)) = self.reentry_within_s.zip(history.chain) else {
+            return Ok(alone);
+        };
+        if stay.entry_s - before.exit_s > within_s {
+            return Ok(alone);
         }
-        if 0 < fee_scaled && fee_scaled < plan.min_scaled {
-            fee_scaled = plan.min_scaled;
+        let entry_s = before.entry_s.min(stay.entry_s);
+        if stay.exit_s - entry_s > STAY_SECONDS_MAX {
+            return Err(PriceError::StayTooLong);
         }
-        Ok(Metered {
-            plan,
-            runs,
-            totals_scaled,
-            fee_scaled,
-            within_grace,
-        })
+        Ok(Chain { entry_s, ..before })
     }
 
-    /// S3: an entry condition looks at the entry; an exit condition holds at the exit or one second before it.
-    fn applies(&self, condition: &Condition, stay: &Stay<'_>) -> bool {
-        let holds = |whens: &[When], at_s: i64| {
-            let (day, second) = self.zone.local(at_s);
-            whens.iter().any(|when| when.holds(day, second))
+    /// The plan's fee, rounded, less vouchers, with tax.
+    fn total<'a>(&'a self, inputs: &Inputs<'a>, terms: &Terms<'_>) -> Result<Total<'a>, PriceError> {
+        let candidate = self.candidate(inputs)?;
+        let rounded_minor = self.rounding.round(candidate.fee_scaled, candidate.plan.scale)?;
+        let mut vouchers: Vec<Voucher> = terms.vouchers.to_vec();
+        if !terms.vouchers_as_given {
+            vouchers.sort_by_key(|voucher| self.discount_order.iter().position(|kind| *kind == voucher.kind));
+        }
+        let mut fee_minor = rounded_minor;
+        let mut discounted = Vec::new();
+        for Voucher { kind, value } in vouchers {
+            fee_minor = match kind {
+                VoucherKind::Minutes => fee_minor,
+                VoucherKind::Percent => {
+                    let share = (BASIS_POINTS - i128::from(value)).clamp(0, BASIS_POINTS);
+                    half_up(i128::from(fee_minor) * share, BASIS_POINTS)?
+                }
+                VoucherKind::Amount | VoucherKind::Points => fee_minor.saturating_sub(value.max(0)).max(0),
+            };
+            discounted.push((kind, fee_minor));
+        }
+        let tax_minor = match self.tax {
+            Some(Tax { rate_bp, added: true }) => half_up(i128::from(fee_minor) * i128::from(rate_bp), BASIS_POINTS)?,
+            Some(Tax { added: false, .. }) | None => 0,
         };
-        let length_s = stay.exit_s - stay.entry_s;
-        (condition.classes.is_empty() || condition.classes.iter().any(|class| Some(class.as_str()) == stay.class))
-            && (condition.tags.is_empty() || condition.tags.iter().any(|tag| stay.tags.contains(&tag.as_str())))
-            && condition
-                .lengths
-                .iter()
-                .all(|(comparison, bound_s)| comparison.holds(length_s, *bound_s))
-            && (condition.entry.is_empty() || holds(&condition.entry, stay.entry_s))
-            && (condition.exit.is_empty()
-                || holds(&condition.exit, stay.exit_s)
-                || holds(&condition.exit, stay.exit_s - 1))
+        let total_minor = fee_minor.checked_add(tax_minor).ok_or(PriceError::FeeTooLarge)?;
+        Ok(Total {
+            candidate,
+            stay: inputs.stay,
+            rounded_minor,
+            discounted,
+            with_tax_minor: total_minor,
+        })
     }
 }
 
-impl Metered<'_> {
-    /// Compares two exact fees of different scales.
-    fn is_below(&self, other: &Self) -> bool {
-        let (left, right) = (self.plan.scale, other.plan.scale);
-        let whole = (self.fee_scaled / left).cmp(&(other.fee_scaled / right));
-        // The remainders are below the scales, which are at most 10^9.
-        let part = || ((self.fee_scaled % left) * right).cmp(&((other.fee_scaled % right) * left));
-        whole.then_with(part).is_lt()
+impl Total<'_> {
+    fn lines(&self, tax: Option<Tax>, due_minor: i64) -> Result<Vec<FeeLine>, PriceError> {
+        let mut breakdown = Breakdown::of(&self.candidate, &self.stay, self.rounded_minor)?;
+        for (kind, after_minor) in &self.discounted {
+            breakdown.settle_at(LineKind::Discount, kind.name(), *after_minor);
+        }
+        if let Some(tax) = tax {
+            breakdown.settle_at(LineKind::Tax, &format!("{} bp", tax.rate_bp), self.with_tax_minor);
+        }
+        breakdown.settle_at(LineKind::Before, "before", due_minor);
+        Ok(breakdown.into_lines())
     }
+}
+
+/// The covered stretches inside a stay, disjoint and in order.
+fn covered_within(covered: &[(i64, i64)], stay: &Stay<'_>) -> Vec<(i64, i64)> {
+    let mut parts: Vec<(i64, i64)> = covered
+        .iter()
+        .map(|(from_s, to_s)| ((*from_s).max(stay.entry_s), (*to_s).min(stay.exit_s)))
+        .filter(|(from_s, to_s)| from_s < to_s)
+        .collect();
+    parts.sort_unstable();
+    let mut merged: Vec<(i64, i64)> = Vec::with_capacity(parts.len());
+    for (from_s, to_s) in parts {
+        match merged.last_mut() {
+            Some(last) if from_s <= last.1 => last.1 = last.1.max(to_s),
+            _ => merged.push((from_s, to_s)),
+        }
+    }
+    merged
+}
+
+fn sum_minor(amounts: impl Iterator<Item = i64>) -> Result<i64, PriceError> {
+    let mut sum = 0_i64;
+    for amount in amounts {
+        sum = sum.checked_add(amount.max(0)).ok_or(PriceError::FeeTooLarge)?;
+    }
+    Ok(sum)
+}
+
+/// numerator / denominator for a numerator that is not negative, halves upwards.
+fn half_up(numerator: i128, denominator: i128) -> Result<i64, PriceError> {
+    i64::try_from((numerator * 2 + denominator) / (denominator * 2)).map_err(|_| PriceError::FeeTooLarge)
 }
 
 impl Direction {
@@ -263,17 +308,6 @@ impl Direction {
         match self {
             Self::Floor => at_s.div_euclid(step_s) * step_s,
             Self::Ceil => (at_s + step_s - 1).div_euclid(step_s) * step_s,
-        }
-    }
-}
-
-impl Comparison {
-    fn holds(self, left: i64, right: i64) -> bool {
-        match self {
-            Self::Less => left < right,
-            Self::LessOrEqual => left <= right,
-            Self::Greater => left > right,
-            Self::GreaterOrEqual => left >= right,
         }
     }
 }
@@ -297,105 +331,4 @@ impl Rounding {
             .ok_or(PriceError::FeeTooLarge)?;
         i64::try_from(minor).map_err(|_| PriceError::FeeTooLarge)
     }
-}
-
-fn sum(runs: &[Run]) -> Result<i128, PriceError> {
-    let mut total = 0_i128;
-    for run in runs {
-        total = total.checked_add(run.total_scaled()?).ok_or(PriceError::FeeTooLarge)?;
-    }
-    Ok(total)
-}
-
-/// Turns exact amounts into minor units by differences of whole running sums, so that the lines add up to the fee.
-struct Lines<'a> {
-    stay: &'a Stay<'a>,
-    scale: i128,
-    exact: i128,
-    written_minor: i64,
-    written: Vec<FeeLine>,
-}
-
-impl Lines<'_> {
-    fn add(&mut self, mut line: FeeLine, amount_scaled: i128) -> Result<(), PriceError> {
-        self.exact = self.exact.checked_add(amount_scaled).ok_or(PriceError::FeeTooLarge)?;
-        let whole = i64::try_from(self.exact.div_euclid(self.scale)).map_err(|_| PriceError::FeeTooLarge)?;
-        line.amount_minor = whole - self.written_minor;
-        self.written_minor = whole;
-        self.written.push(line);
-        Ok(())
-    }
-
-    /// A line about the whole stay.
-    fn overall(&self, kind: LineKind, band: String) -> FeeLine {
-        FeeLine {
-            kind,
-            band,
-            from_s: self.stay.entry_s,
-            to_s: self.stay.exit_s,
-            units: 0,
-            amount_minor: 0,
-        }
-    }
-}
-
-fn lines(metered: &Metered<'_>, stay: &Stay<'_>, fee_minor: i64) -> Result<Vec<FeeLine>, PriceError> {
-    let plan = metered.plan;
-    let mut out = Lines {
-        stay,
-        scale: plan.scale,
-        exact: 0,
-        written_minor: 0,
-        written: Vec::new(),
-    };
-    if metered.within_grace {
-        out.add(out.overall(LineKind::Free, "grace".to_owned()), 0)?;
-    } else if plan.free_s > 0 {
-        let to_s = stay.exit_s.min(stay.entry_s + plan.free_s);
-        out.add(
-            FeeLine {
-                to_s,
-                ..out.overall(LineKind::Free, "free".to_owned())
-            },
-            0,
-        )?;
-    }
-    for run in &metered.runs {
-        let (kind, band) = match run.band {
-            Some(index) => (LineKind::Units, plan.bands[index].id.clone()),
-            None => (LineKind::EntryFee, "entry_fee".to_owned()),
-        };
-        let (from_s, to_s) = (run.from_s.min(stay.exit_s), run.to_s.min(stay.exit_s));
-        out.add(
-            FeeLine {
-                kind,
-                band,
-                from_s,
-                to_s,
-                units: run.units,
-                amount_minor: 0,
-            },
-            run.total_scaled()?,
-        )?;
-    }
-    for (number, pair) in metered.totals_scaled.windows(2).enumerate() {
-        if let [before, after] = pair {
-            if before != after {
-                out.add(out.overall(LineKind::Cap, format!("caps[{number}]")), after - before)?;
-            }
-        }
-    }
-    let raised = metered.fee_scaled - metered.totals_scaled.last().copied().unwrap_or(0);
-    if raised != 0 {
-        out.add(out.overall(LineKind::Minimum, "min".to_owned()), raised)?;
-    }
-    if fee_minor != out.written_minor {
-        let rest_minor = fee_minor - out.written_minor;
-        let line = FeeLine {
-            amount_minor: rest_minor,
-            ..out.overall(LineKind::Rounding, "round".to_owned())
-        };
-        out.written.push(line);
-    }
-    Ok(out.written)
 }

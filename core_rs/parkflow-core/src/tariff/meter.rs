@@ -84,6 +84,50 @@ fn occurrences(plan: &Plan, zone: &Zone, from_s: i64, to_s: i64) -> Vec<Occurren
     found
 }
 
+/// The occurrences with covered time cut out; it parts the occurrence around it in two.
+fn uncovered(occurrences: Vec<Occurrence>, covered: &[(i64, i64)]) -> Vec<Occurrence> {
+    if covered.is_empty() {
+        return occurrences;
+    }
+    let mut parts = Vec::with_capacity(occurrences.len());
+    let mut next = 0;
+    for occurrence in occurrences {
+        let mut at_s = occurrence.from_s;
+        while at_s < occurrence.to_s {
+            while covered.get(next).is_some_and(|(_, to_s)| *to_s <= at_s) {
+                next += 1;
+            }
+            let (band, to_s) = match covered.get(next) {
+                Some((from_s, to_s)) if *from_s <= at_s => (None, *to_s),
+                Some((from_s, _)) => (occurrence.band, *from_s),
+                None => (occurrence.band, occurrence.to_s),
+            };
+            let to_s = to_s.min(occurrence.to_s);
+            parts.push(Occurrence {
+                from_s: at_s,
+                to_s,
+                band,
+            });
+            at_s = to_s;
+        }
+    }
+    parts
+}
+
+/// The instant at which so many chargeable seconds of the stay have passed.
+fn after_chargeable(entry_s: i64, covered: &[(i64, i64)], seconds: i64) -> i64 {
+    let (mut at_s, mut left_s) = (entry_s, seconds);
+    for (from_s, to_s) in covered {
+        let open_s = (from_s - at_s).max(0);
+        if left_s <= open_s {
+            break;
+        }
+        left_s -= open_s;
+        at_s = at_s.max(*to_s);
+    }
+    at_s + left_s
+}
+
 /// The cycle that contains an instant: its number and its end.
 fn cycle_at(plan: &Plan, zone: &Zone, entry_s: i64, at_s: i64) -> (i64, i64) {
     match plan.cycle {
@@ -106,20 +150,37 @@ struct Progress {
     within: (i64, i64),
 }
 
+/// The time a plan may charge.
+#[derive(Clone, Copy)]
+pub(super) struct Chargeable<'a> {
+    pub entry_s: i64,
+    pub exit_s: i64,
+    /// Time paid by a pass: disjoint stretches within the stay, in order.
+    pub covered: &'a [(i64, i64)],
+    /// Chargeable seconds at the head that cost nothing.
+    pub free_s: i64,
+}
+
 struct Meter<'a> {
     plan: &'a Plan,
-    exit_s: i64,
+    time: Chargeable<'a>,
     progress: Vec<Option<Progress>>,
     runs: Vec<Run>,
 }
 
-/// The items of a stay [entry, exit) under one plan, free minutes skipped.
-pub(super) fn meter(plan: &Plan, zone: &Zone, entry_s: i64, exit_s: i64) -> Result<Vec<Run>, PriceError> {
-    let start_s = entry_s + plan.free_s;
-    let occurrences = occurrences(plan, zone, start_s, exit_s);
+/// The items of a stay under one plan.
+pub(super) fn meter(plan: &Plan, zone: &Zone, time: Chargeable<'_>) -> Result<Vec<Run>, PriceError> {
+    let Chargeable {
+        entry_s,
+        exit_s,
+        covered,
+        free_s,
+    } = time;
+    let start_s = after_chargeable(entry_s, covered, free_s);
+    let occurrences = uncovered(occurrences(plan, zone, start_s, exit_s), covered);
     let mut meter = Meter {
         plan,
-        exit_s,
+        time,
         progress: vec![None; plan.bands.len()],
         runs: Vec::new(),
     };
@@ -152,7 +213,7 @@ impl Meter<'_> {
         cycle_end_s: i64,
         at_s: i64,
     ) -> Result<i64, PriceError> {
-        let reach_s = occurrence.to_s.min(cycle_end_s).min(self.exit_s);
+        let reach_s = occurrence.to_s.min(cycle_end_s).min(self.time.exit_s);
         let Some(band_index) = occurrence.band else {
             return Ok(reach_s);
         };
@@ -165,10 +226,9 @@ impl Meter<'_> {
         let Some((step, folded_s)) = band.step_at(walked_s) else {
             return Ok(reach_s);
         };
-        let limit_s = if self.plan.edge == Edge::Split {
-            reach_end(occurrence, cycle_end_s)
-        } else {
-            cycle_end_s
+        let limit_s = match self.plan.edge {
+            Edge::Split => cycle_end_s.min(occurrence.to_s),
+            Edge::Carry | Edge::Total => cycle_end_s.min(self.next_covered_s(at_s)),
         };
         let (length_s, units) = match step.length {
             Length::All => (occurrence.to_s - at_s, 1),
@@ -193,6 +253,12 @@ impl Meter<'_> {
             occurrence: within.1,
         })?;
         Ok(to_s)
+    }
+
+    /// Where covered time starts next.
+    fn next_covered_s(&self, at_s: i64) -> i64 {
+        let later = self.time.covered.partition_point(|(from_s, _)| *from_s <= at_s);
+        self.time.covered.get(later).map_or(i64::MAX, |(from_s, _)| *from_s)
     }
 
     /// `edge: total`: exact price of the paid seconds, and their sum rounded up at the last rate.
@@ -261,10 +327,6 @@ impl Meter<'_> {
         self.runs.push(run);
         Ok(())
     }
-}
-
-fn reach_end(occurrence: &Occurrence, cycle_end_s: i64) -> i64 {
-    occurrence.to_s.min(cycle_end_s)
 }
 
 /// The price of some seconds of a unit, exact by the choice of the scale.

@@ -4,10 +4,13 @@
 //! It is a pure function of the text, the stay and the compiled-in tz database.
 
 mod calendar;
+mod candidate;
 mod canonical;
 mod caps;
 mod error;
 mod fee;
+mod history;
+mod lines;
 mod meter;
 mod model;
 mod parse;
@@ -15,11 +18,15 @@ mod parse_plan;
 mod parse_when;
 mod place;
 mod receipt;
+mod terms;
 mod text;
 mod wall;
 
 pub use calendar::tzdata_version;
 pub use error::{PriceError, TariffError};
-pub use fee::{Fee, FeeLine, LineKind, Stay};
+pub use fee::{Fee, Stay};
+pub use history::History;
+pub use lines::{FeeLine, LineKind};
 pub use model::Tariff;
+pub use terms::{Payment, Terms, Voucher, VoucherKind};
 pub use text::TEXT_BYTES_MAX;

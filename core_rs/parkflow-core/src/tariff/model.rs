@@ -1,6 +1,7 @@
 //! A tariff as it is priced: everything validated, every duration in seconds, every price an integer.
 
 use super::calendar::{civil, weekday, Zone};
+use super::terms::VoucherKind;
 
 /// A tariff in the language PTL/1, parsed and validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub struct Tariff {
     pub(super) plans: Vec<Plan>,
     pub(super) choose: Choose,
     pub(super) rounding: Rounding,
+    pub(super) discount_order: [VoucherKind; 4],
+    pub(super) leave: Leave,
+    pub(super) reentry_within_s: Option<i64>,
+    pub(super) tax: Option<Tax>,
     pub(super) canonical_json: String,
     pub(super) sha256_hex: String,
 }
@@ -58,7 +63,7 @@ pub(super) struct Plan {
     pub id: String,
     pub condition: Condition,
     pub grace: Option<Grace>,
-    pub free_s: i64,
+    pub free: Free,
     pub cycle: Cycle,
     pub edge: Edge,
     pub bands: Vec<Band>,
@@ -76,6 +81,31 @@ pub(super) struct Grace {
     pub seconds: i64,
     /// True: exactly `seconds` is charged.
     pub strict: bool,
+}
+
+/// Time at the head of a stay that is never charged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Free {
+    pub seconds: i64,
+    /// True: an allowance of the account for the day of the entry.
+    pub per_day: bool,
+}
+
+/// What happens when a car leaves after it was paid for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Leave {
+    pub within_s: i64,
+    /// True: a new stay starts at the payment; false: the difference to the whole fee is due.
+    pub restart: bool,
+    /// True: the new stay has neither grace nor free minutes.
+    pub plain: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tax {
+    pub rate_bp: i64,
+    /// False: contained in the prices.
+    pub added: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +166,8 @@ pub(super) struct Cap {
     /// Indices of the bands that count; empty: all.
     pub bands: Vec<usize>,
     pub condition: Condition,
+    /// The name under which the account's use is kept; `None`: each stay has its own.
+    pub account_key: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,16 +3,17 @@
 use super::calendar::{Zone, DAY_S};
 use super::canonical;
 use super::error::TariffError;
-use super::model::{Choose, Clock, Direction, Rounding, RoundingMode, Tariff};
+use super::model::{Choose, Clock, Direction, Leave, Rounding, RoundingMode, Tariff, Tax};
 use super::parse_plan;
 use super::parse_when::{date_sets, DateSets};
 use super::place::{Fields, Place, PRICE_MINOR_MAX};
+use super::terms::VoucherKind;
 use super::text;
 
 const PLANS_MAX: usize = 64;
 
 /// The fields of a tariff. `words` and `source` are for people: what the tariff says and where it is published.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "ptl",
     "id",
     "words",
@@ -28,6 +29,7 @@ const FIELDS: [&str; 15] = [
     "discount_order",
     "leave",
     "reentry",
+    "tax",
 ];
 
 impl Tariff {
@@ -44,7 +46,6 @@ impl Tariff {
         for comment in ["words", "source"] {
             fields.optional(comment).map(|place| place.text()).transpose()?;
         }
-        refuse_account_rules(&fields)?;
         let timezone = fields.required("timezone")?;
         let zone = Zone::load(timezone.text()?)
             .ok_or_else(|| timezone.invalid("is not a zone of the tz database; write it as in Asia/Shanghai"))?;
@@ -52,10 +53,18 @@ impl Tariff {
             .optional("dates")
             .map_or_else(|| Ok(DateSets::new()), |place| date_sets(&place))?;
         let plans_place = fields.required("plans")?;
-        let plans = parse_plan::plans(&plans_place, PLANS_MAX, &dates)?;
+        let id = fields.required("id")?.text()?;
+        let plans = parse_plan::plans(
+            &plans_place,
+            PLANS_MAX,
+            &parse_plan::Names {
+                tariff_id: id,
+                dates: &dates,
+            },
+        )?;
         let canonical_json = canonical::json(&root);
         Ok(Self {
-            id: fields.required("id")?.text()?.to_owned(),
+            id: id.to_owned(),
             currency: currency(&fields.required("currency")?)?,
             minor_exponent: exponent(&fields.required("minor_exponent")?)?,
             timezone: timezone.text()?.to_owned(),
@@ -66,20 +75,14 @@ impl Tariff {
                 place.word(&[("first", Choose::First), ("lowest", Choose::Lowest)])
             })?,
             rounding: rounding(&fields)?,
+            discount_order: discount_order(&fields)?,
+            leave: leave(&fields)?,
+            reentry_within_s: reentry_within_s(&fields)?,
+            tax: tax(&fields)?,
             sha256_hex: canonical::sha256_hex(&canonical_json),
             canonical_json,
         })
     }
-}
-
-/// Rules over several stays or several payments need the account's history, which a single stay does not have.
-fn refuse_account_rules(fields: &Fields<'_>) -> Result<(), TariffError> {
-    for name in ["discount_order", "leave", "reentry"] {
-        if let Some(place) = fields.optional(name) {
-            return Err(place.unsupported("this field of the language is not priced by this engine; remove it"));
-        }
-    }
-    Ok(())
 }
 
 fn currency(place: &Place<'_>) -> Result<String, TariffError> {
@@ -144,4 +147,53 @@ fn rounding(fields: &Fields<'_>) -> Result<Rounding, TariffError> {
         ])?;
     }
     Ok(rounding)
+}
+
+fn discount_order(fields: &Fields<'_>) -> Result<[VoucherKind; 4], TariffError> {
+    let Some(place) = fields.optional("discount_order") else {
+        return Ok(VoucherKind::ALL);
+    };
+    let words = VoucherKind::ALL.map(|kind| (kind.name(), kind));
+    let kinds = place
+        .list(VoucherKind::ALL.len())?
+        .iter()
+        .map(|item| item.word(&words))
+        .collect::<Result<Vec<_>, _>>()?;
+    let complete = words.iter().all(|(_, kind)| kinds.contains(kind));
+    match <[VoucherKind; 4]>::try_from(kinds) {
+        Ok(order) if complete => Ok(order),
+        _ => Err(place.invalid("names minutes, percent, amount and points, each once")),
+    }
+}
+
+fn leave(fields: &Fields<'_>) -> Result<Leave, TariffError> {
+    let Some(place) = fields.optional("leave") else {
+        return Ok(Leave::default());
+    };
+    let parts = place.fields(&["minutes", "then", "plain"])?;
+    Ok(Leave {
+        within_s: parts.required("minutes")?.duration_s()?,
+        restart: parts.required("then")?.word(&[("topup", false), ("restart", true)])?,
+        plain: parts.optional("plain").map_or(Ok(false), |plain| plain.boolean())?,
+    })
+}
+
+fn reentry_within_s(fields: &Fields<'_>) -> Result<Option<i64>, TariffError> {
+    let Some(place) = fields.optional("reentry") else {
+        return Ok(None);
+    };
+    let parts = place.fields(&["within", "mode"])?;
+    parts.required("mode")?.word(&[("continue", ())])?;
+    parts.required("within")?.duration_s().map(Some)
+}
+
+fn tax(fields: &Fields<'_>) -> Result<Option<Tax>, TariffError> {
+    let Some(place) = fields.optional("tax") else {
+        return Ok(None);
+    };
+    let parts = place.fields(&["rate_bp", "mode"])?;
+    Ok(Some(Tax {
+        rate_bp: parts.required("rate_bp")?.integer(0, 100_000)?,
+        added: parts.required("mode")?.word(&[("added", true), ("included", false)])?,
+    }))
 }

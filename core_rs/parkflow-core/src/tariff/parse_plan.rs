@@ -2,7 +2,7 @@
 
 use super::calendar::DAY_S;
 use super::error::TariffError;
-use super::model::{Band, Cap, Condition, Cycle, Edge, Grace, Length, Over, Plan, Restart, Step};
+use super::model::{Band, Cap, Condition, Cycle, Edge, Free, Grace, Length, Over, Plan, Restart, Step};
 use super::parse_when::{condition, time_of_day_s, weekday_and_time, whens, DateSets};
 use super::place::{Fields, Place, DURATION_SECONDS_MAX};
 
@@ -13,11 +13,17 @@ const WINDOW_LIMITS_MAX: usize = 400;
 /// With prices up to 10^12 and units up to 4 * 10^8 seconds no product leaves 128 bits.
 const SCALE_MAX: i128 = 1_000_000_000;
 
+/// What the plans of a tariff refer to.
+pub(super) struct Names<'a> {
+    pub tariff_id: &'a str,
+    pub dates: &'a DateSets,
+}
+
 /// The plans of a tariff, in order.
-pub(super) fn plans(place: &Place<'_>, plans_max: usize, dates: &DateSets) -> Result<Vec<Plan>, TariffError> {
+pub(super) fn plans(place: &Place<'_>, plans_max: usize, names: &Names<'_>) -> Result<Vec<Plan>, TariffError> {
     let mut plans: Vec<Plan> = Vec::new();
     for item in place.list(plans_max)? {
-        let plan = plan(&item, dates)?;
+        let plan = plan(&item, names)?;
         if plans.iter().any(|other| other.id == plan.id) {
             return Err(item.invalid(format!("a second plan `{}`; give each its own id", plan.id)));
         }
@@ -29,7 +35,8 @@ pub(super) fn plans(place: &Place<'_>, plans_max: usize, dates: &DateSets) -> Re
     Ok(plans)
 }
 
-fn plan(place: &Place<'_>, dates: &DateSets) -> Result<Plan, TariffError> {
+fn plan(place: &Place<'_>, names: &Names<'_>) -> Result<Plan, TariffError> {
+    let dates = names.dates;
     let fields = place.fields(&[
         "id",
         "if",
@@ -56,7 +63,9 @@ fn plan(place: &Place<'_>, dates: &DateSets) -> Result<Plan, TariffError> {
         id: fields.required("id")?.text()?.to_owned(),
         condition: optional_condition(&fields, dates)?,
         grace: fields.optional("grace").map(|place| grace(&place)).transpose()?,
-        free_s: fields.optional("free").map_or(Ok(0), |place| free_s(&place))?,
+        free: fields
+            .optional("free")
+            .map_or_else(|| Ok(Free::default()), |place| free(&place))?,
         cycle: cycle(&fields.required("cycle")?)?,
         edge,
         turns_s: turns_s(&bands),
@@ -68,7 +77,7 @@ fn plan(place: &Place<'_>, dates: &DateSets) -> Result<Plan, TariffError> {
     };
     if let Some(caps) = fields.optional("caps") {
         for item in caps.list(CAPS_MAX)? {
-            plan.caps.push(cap(&item, &plan, dates)?);
+            plan.caps.push(cap(&item, &plan, names)?);
         }
     }
     if edge == Edge::Total {
@@ -96,15 +105,14 @@ fn grace(place: &Place<'_>) -> Result<Grace, TariffError> {
     })
 }
 
-fn free_s(place: &Place<'_>) -> Result<i64, TariffError> {
+fn free(place: &Place<'_>) -> Result<Free, TariffError> {
     let fields = place.fields(&["minutes", "per"])?;
-    if let Some(per) = fields.optional("per") {
-        let is_per_stay = per.word(&[("stay", true), ("day", false)])?;
-        if !is_per_stay {
-            return Err(per.unsupported("free minutes over several stays of a day are not priced by this engine"));
-        }
-    }
-    fields.required("minutes")?.duration_s()
+    Ok(Free {
+        seconds: fields.required("minutes")?.duration_s()?,
+        per_day: fields
+            .optional("per")
+            .map_or(Ok(false), |per| per.word(&[("stay", false), ("day", true)]))?,
+    })
 }
 
 fn cycle(place: &Place<'_>) -> Result<Cycle, TariffError> {
@@ -282,15 +290,8 @@ fn turns_s(bands: &[Band]) -> Vec<i64> {
     turns
 }
 
-fn cap(place: &Place<'_>, plan: &Plan, dates: &DateSets) -> Result<Cap, TariffError> {
+fn cap(place: &Place<'_>, plan: &Plan, names: &Names<'_>) -> Result<Cap, TariffError> {
     let fields = place.fields(&["max", "over", "bands", "if", "scope", "pool"])?;
-    for name in ["scope", "pool"] {
-        if let Some(scope) = fields.optional(name) {
-            if scope.text() != Ok("stay") {
-                return Err(scope.unsupported("caps over several stays are not priced by this engine"));
-            }
-        }
-    }
     let limits = fields.required("max")?.one_or_list(WINDOW_LIMITS_MAX)?;
     let max_scaled: Vec<Option<i128>> = limits
         .iter()
@@ -315,12 +316,41 @@ fn cap(place: &Place<'_>, plan: &Plan, dates: &DateSets) -> Result<Cap, TariffEr
             return Err(names.invalid("is an empty list; remove it to mean all bands"));
         }
     }
+    let over = over(&fields.required("over")?)?;
     Ok(Cap {
         max_scaled,
-        over: over(&fields.required("over")?)?,
+        over,
         bands,
-        condition: optional_condition(&fields, dates)?,
+        condition: optional_condition(&fields, names.dates)?,
+        account_key: account_key(&fields, over, plan, names)?,
     })
+}
+
+/// A cap over the stays of an account: its windows must mean the same for every stay.
+fn account_key(fields: &Fields<'_>, over: Over, plan: &Plan, names: &Names<'_>) -> Result<Option<String>, TariffError> {
+    let pool = fields.optional("pool");
+    let scope = fields.optional("scope");
+    let shared = scope
+        .as_ref()
+        .map_or(Ok(false), |place| place.word(&[("stay", false), ("account", true)]))?;
+    match (shared, scope.or_else(|| pool.clone())) {
+        (true, Some(place)) => {
+            if matches!(
+                over,
+                Over::Stay | Over::Cycle | Over::Occurrence | Over::EveryFromEntry(_)
+            ) {
+                return Err(
+                    place.invalid("needs a window that stays share: {every, anchor: first}, {daily} or {weekly}")
+                );
+            }
+            let own = format!("{}/{}/{}", names.tariff_id, plan.id, plan.caps.len());
+            Ok(Some(pool.map_or(Ok(own), |place| {
+                place.text().map(|name| format!("pool/{name}"))
+            })?))
+        }
+        (_, Some(place)) if pool.is_some() => Err(place.invalid("`pool` needs `scope: account`")),
+        _ => Ok(None),
+    }
 }
 
 fn over(place: &Place<'_>) -> Result<Over, TariffError> {

@@ -5,16 +5,24 @@ use std::fmt::Write as _;
 use super::canonical::write_text;
 use super::fee::{Fee, Stay};
 use super::model::Tariff;
+use super::terms::Terms;
 
 impl Tariff {
     /// Compact JSON with sorted names: the inputs, the tariff's hash, the tz database version, the lines and the fee.
     ///
-    /// The same inputs give the same bytes.
+    /// The same inputs give the same bytes. Passes, vouchers and payments appear when there are any; what the account's earlier
+    /// stays had used is not part of the record.
     #[must_use]
-    pub fn receipt_json(&self, stay: &Stay<'_>, fee: &Fee) -> String {
+    pub fn receipt_json(&self, stay: &Stay<'_>, terms: &Terms<'_>, fee: &Fee) -> String {
         let mut out = String::with_capacity(512);
         // Writing to a String cannot fail.
-        out.push_str("{\"currency\":");
+        out.push('{');
+        write_pairs(
+            &mut out,
+            "covered",
+            terms.covered.iter().map(|(from_s, to_s)| format!("[{from_s},{to_s}]")),
+        );
+        out.push_str("\"currency\":");
         write_text(&mut out, self.currency());
         let _ = write!(
             out,
@@ -36,7 +44,13 @@ impl Tariff {
                 line.units
             );
         }
-        out.push_str("],\"plan\":");
+        out.push_str("],");
+        let paid = terms
+            .paid
+            .iter()
+            .map(|payment| format!("[{},{}]", payment.at_s, payment.amount_minor));
+        write_pairs(&mut out, "paid", paid);
+        out.push_str("\"plan\":");
         write_text(&mut out, &fee.plan);
         out.push_str(",\"tags\":[");
         for (place, tag) in stay.tags.iter().enumerate() {
@@ -56,7 +70,26 @@ impl Tariff {
             Some(class) => write_text(&mut out, class),
             None => out.push_str("null"),
         }
+        out.push(',');
+        let vouchers = terms
+            .vouchers
+            .iter()
+            .map(|voucher| format!("[\"{}\",{}]", voucher.kind.name(), voucher.value));
+        write_pairs(&mut out, "vouchers", vouchers);
+        if terms.vouchers_as_given {
+            out.push_str("\"vouchers_as_given\":true,");
+        }
+        // The last field left a comma behind.
+        out.pop();
         out.push('}');
         out
+    }
+}
+
+/// A field with a list of pairs and a comma after it; nothing when the list is empty.
+fn write_pairs(out: &mut String, name: &str, pairs: impl Iterator<Item = String>) {
+    let pairs: Vec<String> = pairs.collect();
+    if !pairs.is_empty() {
+        let _ = write!(out, "\"{name}\":[{}],", pairs.join(","));
     }
 }

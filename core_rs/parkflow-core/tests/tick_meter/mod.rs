@@ -12,7 +12,9 @@ use serde_json::Value;
 pub struct Oracle<'a> {
     tariff: &'a Value,
     zone: TimeZone,
-    pub tick_s: i64,
+    tick_s: i64,
+    /// Time paid by a pass.
+    covered: (i64, i64),
 }
 
 #[derive(Clone)]
@@ -65,11 +67,16 @@ fn weekday_number(text: &str) -> Option<i8> {
 }
 
 impl<'a> Oracle<'a> {
-    pub fn new(tariff: &'a Value, tick_s: i64) -> Self {
+    pub fn new(tariff: &'a Value, tick_s: i64, covered: (i64, i64)) -> Self {
         let zone = jiff::tz::TimeZoneDatabase::bundled()
             .get(tariff["timezone"].as_str().unwrap())
             .unwrap();
-        Self { tariff, zone, tick_s }
+        Self {
+            tariff,
+            zone,
+            tick_s,
+            covered,
+        }
     }
 
     fn local(&self, at_s: i64) -> Local {
@@ -237,15 +244,24 @@ impl<'a> Oracle<'a> {
         let mut found: Vec<Item> = Vec::new();
         let mut progress: HashMap<usize, (i64, i64, i64)> = HashMap::new();
         let mut running: Option<Running> = None;
-        let mut last_band: Option<Option<usize>> = None;
+        let mut last_band: Option<(bool, Option<usize>)> = None;
         let mut occurrence = 0;
-        let mut at_s = entry_s + free_s;
+        let mut at_s = entry_s;
+        let mut skipped_s = 0;
         while at_s < exit_s {
-            let band = self.active_band(plan, &self.local(at_s));
-            if last_band.is_some_and(|last| last != band) {
+            let is_covered = self.covered.0 <= at_s && at_s < self.covered.1;
+            if !is_covered && skipped_s < free_s {
+                skipped_s += self.tick_s;
+                at_s += self.tick_s;
+                continue;
+            }
+            let active = self.active_band(plan, &self.local(at_s));
+            let band = if is_covered { None } else { active };
+            if last_band.is_some_and(|last| last != (is_covered, band)) {
                 occurrence += 1;
             }
-            last_band = Some(band);
+            last_band = Some((is_covered, band));
+            running = running.filter(|_| !is_covered);
             let cycle = cycle_of(at_s);
             running = running.filter(|unit| {
                 let occurrence_counts = plan["edge"] == "split" || unit.end_s == i64::MAX;
@@ -294,6 +310,37 @@ impl<'a> Oracle<'a> {
                 occurrence: first.occurrence,
             };
             found.insert(0, item);
+        }
+        found
+    }
+
+    /// `edge: total`: every paid tick at its exact price; the ticks missing to a whole unit at the last one's.
+    fn meter_total(&self, plan: &Value, entry_s: i64, exit_s: i64, scale: i128) -> Vec<Item> {
+        let bands = items(&plan["bands"]);
+        let mut paid_s = 0;
+        let mut last: Option<(i64, i128)> = None;
+        let mut found = Vec::new();
+        let mut at_s = entry_s + plan["free"].get("minutes").map_or(0, minutes_s);
+        let item = |amount| Item {
+            at_s: entry_s,
+            band: None,
+            amount,
+            cycle: 0,
+            occurrence: 0,
+        };
+        while at_s < exit_s {
+            let is_covered = self.covered.0 <= at_s && at_s < self.covered.1;
+            let active = self.active_band(plan, &self.local(at_s)).filter(|_| !is_covered);
+            if let Some((length_s, price, unit_s)) = active.and_then(|index| Self::step(bands[index], 0)) {
+                let a_second = i128::from(price) * scale / i128::from(unit_s);
+                found.push(item(a_second * i128::from(self.tick_s)));
+                paid_s += self.tick_s;
+                last = Some((length_s, a_second));
+            }
+            at_s += self.tick_s;
+        }
+        if let Some((length_s, a_second)) = last {
+            found.push(item(a_second * i128::from((length_s - paid_s % length_s) % length_s)));
         }
         found
     }
@@ -361,7 +408,8 @@ impl<'a> Oracle<'a> {
     }
 
     fn plan_fee(&self, plan: &Value, class: &str, tags: &[&str], stay: (i64, i64), scale: i128) -> i128 {
-        let length_s = stay.1 - stay.0;
+        let covered_s = (stay.1.min(self.covered.1) - stay.0.max(self.covered.0)).max(0);
+        let length_s = stay.1 - stay.0 - covered_s;
         if let Some(minutes) = plan["grace"].get("minutes") {
             let bound_s = minutes_s(minutes);
             if length_s < bound_s || (length_s == bound_s && plan["grace"]["strict"] != true) {
@@ -369,6 +417,9 @@ impl<'a> Oracle<'a> {
             }
         }
         let mut found = self.meter(plan, stay.0, stay.1, scale);
+        if plan["edge"] == "total" {
+            found = self.meter_total(plan, stay.0, stay.1, scale);
+        }
         for cap in items(&plan["caps"]) {
             if self.condition(&cap["if"], class, tags, stay) {
                 self.cap(plan, cap, &mut found, stay, scale);
