@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "code": ("parkflow.code_commands", "code", "Look at codes by hand."),
     "operator": ("parkflow.operator_commands", "operator", "Make operators."),
     "worker": ("parkflow.day_commands", "worker", "Run the pipelines and the schedule."),
+    "tariff": ("parkflow.tariff.cli", "tariff", "Check tariffs, price stays, run case files."),
     "serve": ("parkflow.serving", "serve_command", "Run the HTTP service."),
 }
 
