@@ -1,0 +1,20 @@
+"""The town on the test's database."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from parkflow.db.conn import Pool
+from parkflow.invariants import checks
+from tests.day_world import World, day_world
+from tests.held_clock import HeldClock
+
+
+@pytest.fixture
+async def world(pool: Pool, clock: HeldClock, tmp_path: Path) -> AsyncIterator[World]:
+    """The town; when the test is over every invariant must hold."""
+    async with day_world(pool, clock, tmp_path) as town:
+        yield town
+        broken = [found for found in await checks.run(pool, now=clock.now()) if found.violations]
+        assert broken == []
