@@ -13,6 +13,13 @@ select d.operator_id, d.day, d.state, d.totals, d.sha256, d.opened_at, d.closed_
   join operator o on o.operator_id = d.operator_id
  where d.operator_id = $1 and d.day = $2;
 
+-- name: closed_days
+select d.operator_id, d.day, d.state, d.totals, d.sha256, d.opened_at, d.closed_at, o.time_zone, o.day_turn, o.currency
+  from business_day d
+  join operator o on o.operator_id = d.operator_id
+ where d.state = 'closed'
+ order by d.operator_id, d.day;
+
 -- name: totals_by_code
 -- What was posted to the day. $1 operator_id, $2 day
 select code, currency, count(*) as transfers, sum(amount_minor)::bigint as sum_minor

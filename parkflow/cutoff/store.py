@@ -48,6 +48,10 @@ async def day(conn: Conn, *, operator_id: int, day: date) -> DayRow | None:
     return None if row is None else DayRow(**dict(row.items()))
 
 
+async def closed_days(conn: Conn) -> list[DayRow]:
+    return [DayRow(**dict(row.items())) for row in await conn.fetch(SQL.closed_days)]
+
+
 async def totals_by_code(conn: Conn, *, operator_id: int, day: date) -> list[CodeTotal]:
     return [CodeTotal(*row.values()) for row in await conn.fetch(SQL.totals_by_code, operator_id, day)]
 

@@ -428,6 +428,7 @@ create table stay (
 );
 create unique index stay_one_open on stay (bucket, card_id, lot_id) where state = 'open';
 create index stay_by_card on stay (bucket, card_id, entry_at);
+create index stay_by_operator on stay (operator_id, entry_at);
 create index stay_to_price on stay (bucket) where state = 'closed';
 create index stay_to_charge on stay (bucket, priced_at) where state = 'priced' and fee_minor > 0 and charged_at is null;
 
