@@ -9,7 +9,9 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from parkflow.api import (
+    arrears,
     channel,
+    days,
     driver,
     driver_codes,
     driver_money,
@@ -18,6 +20,7 @@ from parkflow.api import (
     lot_channel,
     operator,
     operator_cards,
+    returns,
     system,
 )
 from parkflow.api.bounds import Bounds
@@ -36,10 +39,13 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     driver.router,
     driver_codes.router,
     driver_money.router,
+    arrears.router,
+    returns.router,
     gate.router,
     operator.router,
     operator_cards.router,
     lot_channel.router,
+    days.router,
     system.router,
 )
 

@@ -23,7 +23,10 @@ EXIT_WRONG_USE: Final = 2
 # command starts without loading the rest.
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "code": ("parkflow.code_commands", "code", "Look at codes by hand."),
+    "cutoff": ("parkflow.day_commands", "close_day", "Close one business day."),
+    "invariants": ("parkflow.day_commands", "invariants", "Check everything that must never be false."),
     "operator": ("parkflow.operator_commands", "operator", "Make operators."),
+    "reconcile": ("parkflow.day_commands", "reconcile", "Compare our book with a channel's bill."),
     "worker": ("parkflow.day_commands", "worker", "Run the pipelines and the schedule."),
     "tariff": ("parkflow.tariff.cli", "tariff", "Check tariffs, price stays, run case files."),
     "serve": ("parkflow.serving", "serve_command", "Run the HTTP service."),

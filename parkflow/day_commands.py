@@ -1,15 +1,23 @@
 """Commands that run the day: the worker, and by hand the cut-off, the reconciliation and the invariants."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import datetime
 from typing import Final, TypeVar
 
 import click
 import uvloop
 
+from parkflow.cutoff import service as cutoff
+from parkflow.invariants import checks
 from parkflow.jobs.lease import ALL_BUCKETS
 from parkflow.kit.clock import clock_from_environment
+from parkflow.kit.ids import from_text
+from parkflow.operator import service as operators
+from parkflow.reconciliation import service as reconciliation
 from parkflow.servers import embedded_servers
 from parkflow.services import Services, open_services
 from parkflow.serving import prepare_database
@@ -17,6 +25,8 @@ from parkflow.settings import load_settings
 from parkflow.worker import run_until_signal
 
 T = TypeVar("T")
+_EXIT_CHECK_FAILED: Final = 1
+_DATE: Final = click.DateTime(formats=["%Y-%m-%d"])
 _LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -35,6 +45,71 @@ def worker(buckets_max: int) -> None:
     """
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     with_services("parkflow worker", lambda services: run_until_signal(services, buckets_max=buckets_max))
+
+
+@click.command()
+@click.option("--operator", "operator_text", required=True, help="The operator's id (op_…).")
+@click.option("--date", "day", type=_DATE, required=True, help="The business day, such as 2017-10-20.")
+@click.option("--json", "as_json", is_flag=True, help="Print the day's statement as one line of canonical JSON.")
+def close_day(operator_text: str, day: datetime, as_json: bool) -> None:
+    """Close one business day; again gives what was stored.
+
+    Arrears are counted, the totals are hashed, the next day opens.
+    """
+    operator_id = from_text(operators.ID_PREFIX, operator_text)
+    closed = with_services(
+        "parkflow cutoff",
+        lambda services: cutoff.close_day(services, operator_id=operator_id, day=day.date(), now=services.clock.now()),
+    )
+    if as_json:
+        click.echo(closed.statement.decode())
+    else:
+        click.echo(f"{closed.day} is closed, sha256 {closed.sha256.hex()}")
+
+
+@click.command()
+@click.option("--channel", required=True, help="The channel's name.")
+@click.option("--date", "day", type=_DATE, required=True, help="The bill's day in the channel's time zone.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON.")
+def reconcile(channel: str, day: datetime, as_json: bool) -> None:
+    """Compare our book with the channel's bill of a day; exit code 1 when a line breaks.
+
+    What the bill says of orders that we do not know the end of is settled by it.
+    """
+    report = with_services(
+        "parkflow reconcile",
+        lambda services: reconciliation.run(services, channel=channel, day=day.date(), now=services.clock.now()),
+    )
+    if as_json:
+        click.echo(json.dumps(asdict(report), default=str))
+    else:
+        click.echo(
+            f"{report.channel} {report.day}: {report.rows} rows, {report.matched} matched, {report.settled} settled"
+        )
+        for found in report.breaks:
+            ours, theirs = ("-" if minor is None else minor for minor in (found.ours_minor, found.theirs_minor))
+            click.echo(f"{found.break_class}: {found.key.kind} {found.key.number}, ours {ours}, theirs {theirs}")
+    if report.breaks:
+        raise SystemExit(_EXIT_CHECK_FAILED)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def invariants(as_json: bool) -> None:
+    """Check everything that must never be false; exit code 1 on a violation."""
+    findings = with_services(
+        "parkflow invariants", lambda services: checks.run(services.pool, now=services.clock.now())
+    )
+    violations = checks.violated(findings)
+    if as_json:
+        listed = [asdict(finding) for finding in findings]
+        click.echo(json.dumps({"checks": len(findings), "violations": violations, "findings": listed}))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.invariant:5} {finding.violations:6}  {finding.rule}")
+        click.echo(f"{len(findings)} checks, {violations} violations")
+    if violations:
+        raise SystemExit(_EXIT_CHECK_FAILED)
 
 
 def with_services(application: str, work: Callable[[Services], Awaitable[T]]) -> T:

@@ -7,24 +7,117 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import asyncpg
 
+from parkflow.arrears import service as arrears
+from parkflow.card_return import service as returns
+from parkflow.charge import deduct, query
+from parkflow.charge import service as charges
+from parkflow.cutoff import service as cutoff
 from parkflow.db.conn import Conn
 from parkflow.db.tx import in_tx
+from parkflow.gate import bundle
 from parkflow.jobs import progress
 from parkflow.jobs.lease import ALL_BUCKETS, Leases, new_owner
 from parkflow.jobs.rounds import Rounds, Step, StepKind, Turn
 from parkflow.kit.errors import ParkflowError
+from parkflow.notice import service as notices
+from parkflow.notice.sender import LogSender
+from parkflow.operator import service as operators
+from parkflow.parking import service as parking
+from parkflow.refund import service as refunds
 from parkflow.services import Services
 
 _LOG = logging.getLogger(__name__)
 ServiceStep = Callable[[Services, Turn], Awaitable[int]]
 
 
-STEPS: Final[Sequence[tuple[str, StepKind, ServiceStep]]] = ()
-"""What a worker does, in this order: name, how it stands to the day's end, and the work."""
+async def _apply(services: Services, turn: Turn) -> int:
+    done = await in_tx(
+        services.pool,
+        lambda conn: parking.apply(conn, owner=turn.owner, buckets=turn.buckets, now=turn.now),
+    )
+    return sum(done)
+
+
+async def _abandon(services: Services, turn: Turn) -> int:
+    async with services.pool.acquire() as conn:
+        operator_ids = await operators.all_ids(conn)
+    done = 0
+    for operator_id in operator_ids:
+        work = partial(parking.abandon_open, operator_id=operator_id, now=turn.now)
+        done += await in_tx(services.pool, work)
+    return done
+
+
+async def _charge(services: Services, turn: Turn) -> int:
+    delay = services.settings.deduct_delay_seconds
+    return await in_tx(
+        services.pool,
+        lambda conn: charges.raise_for_priced(conn, turn.buckets, now=turn.now, deduct_delay_seconds=delay),
+    )
+
+
+async def _deduct(services: Services, turn: Turn) -> int:
+    return await deduct.run(services, owner=turn.owner, buckets=turn.buckets, now=turn.now)
+
+
+async def _query(services: Services, turn: Turn) -> int:
+    return await query.run(services, owner=turn.owner, buckets=turn.buckets, now=turn.now)
+
+
+async def _refund(services: Services, turn: Turn) -> int:
+    return await refunds.run(services, owner=turn.owner, buckets=turn.buckets, now=turn.now)
+
+
+async def _clear_arrears(services: Services, turn: Turn) -> int:
+    return await in_tx(services.pool, lambda conn: arrears.clear_paid(conn, buckets=turn.buckets, now=turn.now))
+
+
+async def _advance_returns(services: Services, turn: Turn) -> int:
+    return await returns.advance(services, buckets=turn.buckets, now=turn.now)
+
+
+async def _close_days(services: Services, turn: Turn) -> int:
+    async with services.pool.acquire() as conn:
+        due = await cutoff.due(conn, now=turn.now)
+        wall = services.clock.wall()
+        # The work of a day is spread over all workers: it ends when each of them has done what was due in it.
+        ready = [
+            day for day in due if await progress.others_reached(conn, owner=turn.owner, instant=day.ended_at, wall=wall)
+        ]
+    for day in ready:
+        closed = await cutoff.close_day(services, operator_id=day.operator_id, day=day.day, now=turn.now)
+        _LOG.info("operator %d: day %s closed, sha256 %s", day.operator_id, day.day, closed.sha256.hex())
+    return len(ready)
+
+
+async def _refresh_bundles(services: Services, turn: Turn) -> int:
+    return await in_tx(services.pool, lambda conn: bundle.refresh_all(conn, services.vault, now=turn.now))
+
+
+async def _send_notices(services: Services, turn: Turn) -> int:
+    return await notices.send_due(services.pool, services.vault, LogSender(), buckets=turn.buckets, now=turn.now)
+
+
+STEPS: Final[Sequence[tuple[str, StepKind, ServiceStep, timedelta]]] = (
+    ("apply", StepKind.DAY_WORK, _apply, timedelta()),
+    ("abandon", StepKind.DAY_WORK, _abandon, timedelta(minutes=10)),
+    ("charge", StepKind.DAY_WORK, _charge, timedelta()),
+    ("deduct", StepKind.DAY_WORK, _deduct, timedelta()),
+    ("query", StepKind.DAY_WORK, _query, timedelta()),
+    ("refund", StepKind.DAY_WORK, _refund, timedelta()),
+    ("clear_arrears", StepKind.DAY_WORK, _clear_arrears, timedelta()),
+    ("advance_returns", StepKind.DAY_WORK, _advance_returns, timedelta()),
+    ("close_days", StepKind.DAY_END, _close_days, timedelta()),
+    # A freeze reaches gates that are online within a minute: half of it here, half for their own asking.
+    ("refresh_bundles", StepKind.SIDE_WORK, _refresh_bundles, timedelta(seconds=30)),
+    ("send_notices", StepKind.SIDE_WORK, _send_notices, timedelta()),
+)
+"""What a worker does, in this order: name, how it stands to the day's end, the work, how long it rests when idle."""
 
 
 async def run_worker(services: Services, *, buckets_max: int, stop: asyncio.Event) -> None:
@@ -35,7 +128,7 @@ async def run_worker(services: Services, *, buckets_max: int, stop: asyncio.Even
         pool=services.pool,
         clock=services.clock,
         owner=owner,
-        steps=[Step(name, kind, _bound(services, work)) for name, kind, work in STEPS],
+        steps=[Step(name, kind, partial(work, services), every) for name, kind, work, every in STEPS],
         held=lambda: leases.buckets if leases.are_valid(services.clock.wall()) else [],
         buckets_per_call=services.settings.buckets_per_statement,
         stop=stop,
@@ -91,10 +184,3 @@ async def _tend(conn: Conn, leases: Leases, wall: datetime, buckets_max: int) ->
     while (room := buckets_max - len(leases.buckets)) > 0 and start < len(ALL_BUCKETS):
         await leases.acquire(conn, wall, ALL_BUCKETS[start : start + room])
         start += room
-
-
-def _bound(services: Services, work: ServiceStep) -> Callable[[Turn], Awaitable[int]]:
-    async def run(turn: Turn) -> int:
-        return await work(services, turn)
-
-    return run

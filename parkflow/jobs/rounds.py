@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
@@ -45,11 +45,15 @@ class StepKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kind of due work. `work` does some of it and returns how much it did; 0 says that nothing is due."""
+    """One kind of due work. `work` does some of it and returns how much it did; 0 says that nothing is due.
+
+    every: having found nothing, it rests for so long in business time (work that is dear to look for and may wait).
+    """
 
     name: str
     kind: StepKind
     work: StepWork
+    every: timedelta = timedelta()
 
 
 @dataclass(slots=True)
@@ -83,6 +87,7 @@ class Rounds:
     buckets_per_call: int
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _failures: dict[str, _Failure] = field(default_factory=dict)
+    _rests_until: dict[str, datetime] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Work until told to stop."""
@@ -108,12 +113,15 @@ class Rounds:
     async def _run_all(self, kind: StepKind, now: datetime) -> _Tally:
         tally = _Tally()
         for step in self.steps:
-            if step.kind is not kind or self.stop.is_set():
+            if step.kind is not kind or self.stop.is_set() or now < self._rests_until.get(step.name, now):
                 continue
+            before = tally.done + tally.failed
             for buckets in self._portions(kind):
                 result = await self._run_step(step, Turn(self.owner, buckets, now))
                 tally.done += result or 0
                 tally.failed += result is None
+            if step.every and tally.done + tally.failed == before:
+                self._rests_until[step.name] = now + step.every
         return tally
 
     def _portions(self, kind: StepKind) -> list[Sequence[int]]:
