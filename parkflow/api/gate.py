@@ -1,5 +1,6 @@
 """The gates' calls: upload scans, fetch the bundle, heartbeat; each signed by the gate."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from parkflow.gate import bundle as gate_bundle
 from parkflow.gate import service as gate_service
 from parkflow.gate.batch import read_batch
 from parkflow.gate.ingest import ingest
+from parkflow.gate.rules import KNOWN_RESULTS
 from parkflow.gate.service import Heartbeat
 from parkflow.kit.encoding import base64url
 from parkflow.kit.errors import ParkflowError
@@ -64,8 +66,8 @@ async def upload_scans(signed: Signed, services: Given, now: Now) -> Response:
     """A batch of scans; a gate deletes from its journal only what the answer acknowledges."""
     batch = read_batch(signed.body)
     answer = await ingest(services, signed.gate, batch, now=now)
-    for _, result in answer.results:
-        SCANS.labels(result).inc()
+    for result, count in Counter(result for _, result in answer.results).items():
+        SCANS.labels(result if result in KNOWN_RESULTS else "rejected:other").inc(count)
     # Two thousand results are not worth a second validation.
     results = [{"seq": seq, "result": result} for seq, result in answer.results]
     return JSONResponse({"epoch": answer.epoch, "acked_seq": answer.acked_seq, "results": results})

@@ -14,14 +14,13 @@ from parkflow.db.transition import IllegalTransition
 from parkflow.db.tx import in_tx
 from parkflow.gate import scan_store, service, store
 from parkflow.gate.batch import SCANS_MAX, Batch
-from parkflow.gate.rules import CONFLICT, DUPLICATE, REPLAYED, JudgedScan, Post, judge
+from parkflow.gate.rules import CONFLICT, DUPLICATE, REPLAYED, UNISSUED, JudgedScan, Post, judge
 from parkflow.gate.scan_store import Journal, Passage
 from parkflow.gate.state import GateEvent
 from parkflow.gate.store import Gate
 from parkflow.lot import service as lot_service
 from parkflow.services import Services
 
-_UNISSUED: Final = "rejected:unissued_credential"
 # A gap is looked for over this many events: several batches that came out of order.
 _CONTIGUOUS_EVENTS_MAX: Final = 10 * SCANS_MAX
 
@@ -87,7 +86,7 @@ async def _passages(services: Services, judged: Sequence[JudgedScan]) -> Mapping
 def _only_issued(scan: JudgedScan, passages: Mapping[int, Passage]) -> JudgedScan:
     if scan.verdict is None or scan.scan.seq in passages:
         return scan
-    return replace(scan, result=_UNISSUED, verdict=None)
+    return replace(scan, result=UNISSUED, verdict=None)
 
 
 async def _keep(

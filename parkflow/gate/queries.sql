@@ -88,7 +88,7 @@ select acked_seq from gate_watermark where bucket = $1 and gate_id = $2 and epoc
 -- What is acknowledged never goes back. A new epoch is complete to where the gate was. $1 bucket, $2 gate, $3 epoch, $4 acked
 -- seq, $5 last seq known, $6 now
 insert into gate_watermark (bucket, gate_id, epoch, acked_seq, last_seq, complete_to, heartbeat_at)
-select $1, $2, $3::bigint, $4::bigint, $5::bigint, max(complete_to), $6::timestamptz
+select $1, $2, $3::bigint, $4::bigint, $5::bigint, coalesce(max(complete_to), 'epoch'), $6::timestamptz
   from gate_watermark
  where bucket = $1 and gate_id = $2
 on conflict (bucket, gate_id, epoch) do update

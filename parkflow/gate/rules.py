@@ -16,6 +16,22 @@ DUPLICATE: Final = "duplicate"
 REPLAYED: Final = "replayed"
 CONFLICT: Final = "conflict"
 _DENIED: Final = "denied"
+_MEDIUM_NOT_ENABLED: Final = "medium_not_enabled"
+_SCAN_FROM_FUTURE: Final = "scan_from_future"
+_WRONG_DIRECTION: Final = "wrong_direction"
+UNISSUED: Final = "rejected:unissued_credential"
+_OURS: Final = (_MEDIUM_NOT_ENABLED, _SCAN_FROM_FUTURE, _WRONG_DIRECTION)
+KNOWN_RESULTS: Final = frozenset(
+    {
+        ACCEPTED,
+        DUPLICATE,
+        REPLAYED,
+        CONFLICT,
+        UNISSUED,
+        *(f"rejected:{why}" for why in (*core.REASONS.values(), *_OURS)),
+    }
+)
+"""Results that we give a name of our own; beyond them there are `rejected:` and a gate's own word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +89,11 @@ def _refusal(
     scan: UploadedScan, scanned_at: datetime, verdict: core.Verdict | None, post: Post, now: datetime
 ) -> str | None:
     if verdict is None:
-        return "medium_not_enabled"
+        return _MEDIUM_NOT_ENABLED
     if scanned_at > now + CLOCK_AHEAD_MAX:
-        return "scan_from_future"
+        return _SCAN_FROM_FUTURE
     if post.lane_direction is not Direction.BOTH and Direction(scan.direction) is not post.lane_direction:
-        return "wrong_direction"
+        return _WRONG_DIRECTION
     if not verdict.accepted:
         return verdict.name
     if was_let_through(scan, post.exit_denied):

@@ -6,13 +6,13 @@ select s.bucket, s.card_id, s.lot_id, s.stay_id, s.entry_gate_id, s.entry_epoch,
  where s.state = 'open';
 
 -- name: recent_stays
--- Stays that ended between $4 (per group) and $5, the last first: a scan may repeat their exit. $1 buckets, $2 cards, $3 lots
+-- Stays that ended from $4 (per group) on and before $5, the last first: a scan may repeat their exit. $1 buckets, $2 cards, $3 lots
 select s.bucket, s.card_id, s.lot_id, s.stay_id, s.entry_gate_id, s.entry_epoch, s.entry_seq, s.entry_at,
        s.exit_gate_id, s.exit_epoch, s.exit_seq, s.exit_at
   from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[])
        as k (bucket, card_id, lot_id, since, until)
   join stay s on s.bucket = k.bucket and s.card_id = k.card_id and s.lot_id = k.lot_id
- where s.exit_at >= k.since and s.exit_at <= k.until
+ where s.exit_at >= k.since and s.exit_at < k.until
  order by s.exit_at desc;
 
 -- name: insert_stays

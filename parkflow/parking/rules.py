@@ -116,7 +116,9 @@ def _core_group(timeline: Timeline, scans: Sequence[WaitingScan]) -> tuple[core.
 def _to_hold(timeline: Timeline, scans: Sequence[WaitingScan], pairing: core.Pairing) -> list[WaitingScan]:
     """The scans that must wait because an exit between two entries may still come."""
     opened = None if timeline.open is None else (timeline.open.entry.at, timeline.open.entry.event)
-    entries = [_order(scan) for scan in scans if scan.direction == "entry"] + ([opened] if opened else [])
+    repeats = {event.event_id for event, _ in pairing.duplicates}
+    entries = [_order(scan) for scan in scans if scan.direction == "entry" and _event(scan) not in repeats]
+    entries += [opened] if opened else []
     for missing in pairing.missing_exit:
         here = (_instant(missing.at_ms), missing.event_id)
         following = min(entry for entry in entries if entry > here)

@@ -55,7 +55,7 @@ async def open_stays(conn: Conn, groups: Sequence[Group]) -> Mapping[Group, Know
 
 
 async def recent_stays(conn: Conn, windows: Mapping[Group, tuple[datetime, datetime]]) -> Mapping[Group, KnownStay]:
-    """Per group the last stay that ended in the window, both ends in it."""
+    """Per group the last stay that ended in the window; its end is not in it."""
     groups = list(windows)
     since, until = [windows[group][0] for group in groups], [windows[group][1] for group in groups]
     found = await conn.fetch(_SQL.recent_stays, *_group_columns(groups), since, until)
