@@ -87,7 +87,9 @@ def whole(scans: Sequence[WaitingScan]) -> Stays:
 @st.composite
 def journals(draw: st.DrawFn, *, exits_missing: bool) -> tuple[list[WaitingScan], list[WaitingScan]]:
     """What entry and exit gate saw of one car, each by time."""
-    minute, entries, exits = 0, [], []
+    minute = 0
+    entries: list[WaitingScan] = []
+    exits: list[WaitingScan] = []
     for _ in range(draw(st.integers(1, 5))):
         minute += draw(st.integers(2, 90))
         entries.append(scan(ENTRY, len(entries) + 1, minute))
