@@ -61,6 +61,15 @@ class Wallet:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a number was first seen: with which bytes, and as the wallet's n-th."""
+
+    body_sha256: str
+    place: int
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
     """One copy of a notification that is still to be delivered."""
 
@@ -109,10 +118,12 @@ class Book:
         """Add to the wallet's money, or take from it when negative; it never falls below nothing."""
         self._db.execute("update wallet set funds_minor = funds_minor + ? where wallet = ?", (amount_minor, wallet))
 
-    def next_order_number(self, wallet: str) -> int:
-        """Count one more new order of the wallet; the first is 1."""
-        sql = "update wallet set order_count = order_count + 1 where wallet = ? returning order_count"
-        return int(self._db.execute(sql, (wallet,)).fetchall()[0][0])
+    def next_place(self, kind: str, wallet: str | None) -> int:
+        """Count one more new order or refund of the wallet; the first is 1. Without a wallet it is 0."""
+        column = {"order": "order_count", "refund": "refund_count"}[kind]
+        sql = f"update wallet set {column} = {column} + 1 where wallet = ? returning {column}"
+        rows = self._db.execute(sql, (wallet,)).fetchall()
+        return int(rows[0][0]) if rows else 0
 
     # agreements -------------------------------------------------------------------------------------------------------
     def add_agreement(self, external_no: str, ref: str, *, at_ms: int) -> None:
@@ -138,13 +149,17 @@ class Book:
         self._did("update agreement set state = 'ended' where ref = ? and state = 'active'", ref)
 
     # orders and refunds -----------------------------------------------------------------------------------------------
-    def note_arrival(self, kind: str, number: str, body_sha256: str) -> str | None:
-        """The digest under which the number was first seen, or None when this is the first sight of it."""
-        row = self._one("select body_sha256 from arrival where kind = ? and number = ?", kind, number)
+    def note_arrival(self, kind: str, number: str, body_sha256: str, *, wallet: str | None) -> Arrival:
+        """The first sight of a number, which may be this one."""
+        row = self._one("select body_sha256, place from arrival where kind = ? and number = ?", kind, number)
         if row is not None:
-            return str(row[0])
-        self._did("insert into arrival (kind, number, body_sha256) values (?, ?, ?)", kind, number, body_sha256)
-        return None
+            return Arrival(row[0], row[1], is_first=False)
+        place = self.next_place(kind, wallet)
+        self._did(
+            "insert into arrival (kind, number, body_sha256, place) values (?, ?, ?, ?)",
+            kind, number, body_sha256, place,
+        )  # fmt: skip
+        return Arrival(body_sha256, place, is_first=True)
 
     def add_order(self, order: Order) -> None:
         self._did(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from gate_sim.channel.answer import Answer, Fault, Refused, json_object, text, whole
-from gate_sim.channel.book import Book, Order, Refund
+from gate_sim.channel.book import Book, Order, Refund, Wallet
 from gate_sim.channel.plan import (
     Plan,
     channel_number,
@@ -48,14 +48,16 @@ class Orders:
     def place(self, body: bytes, *, now_ms: int) -> Answer:
         """Deduct. The same number with the same bytes is one order; with other bytes it is a conflict."""
         request = _parse(body)
+        digest = hashlib.sha256(body).hexdigest()
         with self._book.change():
             self._book.decide_pending(now_ms=now_ms)
-            seen = self._book.note_arrival("order", request.order_no, hashlib.sha256(body).hexdigest())
-            if seen not in (None, hashlib.sha256(body).hexdigest()):
+            payer = self._payer(request.agreement_ref)
+            seen = self._book.note_arrival("order", request.order_no, digest, wallet=payer.wallet if payer else None)
+            if seen.body_sha256 != digest:
                 raise Refused(409, "order_conflict", "this order number was used with other content")
-            plan = self._plan(request) if seen is None else Plan.OK
+            plan = self._plan(request, payer, seen.place) if seen.is_first else Plan.OK
             if plan not in _NO_EFFECT and self._book.order(request.order_no) is None:
-                self._book_order(request, plan, now_ms)
+                self._book_order(request, payer, plan, seen.place, now_ms)
             order = self._book.order(request.order_no)
         return Answer(200, order_json(order) if order else {}, fault=_FAULTS.get(plan))
 
@@ -85,12 +87,14 @@ class Orders:
             order = self._book.order(order_no)
             if order is None:
                 raise Refused(404, "order_not_exist", "there is no such order")
-            seen = self._book.note_arrival("refund", refund_no, digest)
-            if seen not in (None, digest):
+            seen = self._book.note_arrival("refund", refund_no, digest, wallet=order.wallet)
+            if seen.body_sha256 != digest:
                 raise Refused(409, "refund_conflict", "this refund number was used with other content")
-            plan = refund_plan(self._seed, refund_no) if seen is None else Plan.OK
+            plan = Plan.OK
+            if seen.is_first:
+                plan = refund_plan(self._seed, wallet=order.wallet or "", place=seen.place)
             if plan not in _NO_EFFECT and self._book.refund(refund_no) is None:
-                self._book_refund(order, refund_no, amount_minor, now_ms)
+                self._book_refund(order, Refund(refund_no, order_no, amount_minor, "", now_ms), seen.place)
             refund = self._book.refund(refund_no)
         return Answer(200, refund_json(refund) if refund else {}, fault=_FAULTS.get(plan))
 
@@ -100,31 +104,33 @@ class Orders:
             raise Refused(404, "refund_not_exist", "there is no such refund")
         return Answer(200, refund_json(refund))
 
-    def _plan(self, request: _Request) -> Plan:
-        agreement = self._book.agreement_by_ref(request.agreement_ref)
-        wallet = self._book.wallet(agreement.wallet) if agreement and agreement.wallet else None
-        if wallet is None:
-            return Plan.OK
-        number = self._book.next_order_number(wallet.wallet)
-        if number <= len(wallet.plan):
-            return Plan(wallet.plan[number - 1])
-        # Enrolment must not hang on luck, so a deposit fails only where a test asks for it or money is lacking.
-        return Plan.OK if request.is_deposit else order_plan(self._seed, wallet=wallet.wallet, number=number)
+    def _payer(self, agreement_ref: str) -> Wallet | None:
+        agreement = self._book.agreement_by_ref(agreement_ref)
+        return self._book.wallet(agreement.wallet) if agreement and agreement.wallet else None
 
-    def _book_order(self, request: _Request, plan: Plan, now_ms: int) -> None:
+    def _plan(self, request: _Request, payer: Wallet | None, place: int) -> Plan:
+        if payer is None:
+            return Plan.OK
+        if place <= len(payer.plan):
+            return Plan(payer.plan[place - 1])
+        # Enrolment must not hang on luck, so a deposit fails only where a test asks for it or money is lacking.
+        return Plan.OK if request.is_deposit else order_plan(self._seed, wallet=payer.wallet, place=place)
+
+    def _book_order(self, request: _Request, payer: Wallet | None, plan: Plan, place: int, now_ms: int) -> None:
         agreement = self._book.agreement_by_ref(request.agreement_ref)
-        wallet = self._book.wallet(agreement.wallet) if agreement and agreement.wallet else None
         reason = None
-        if agreement is None or wallet is None or agreement.state != "active":
+        if agreement is None or payer is None or agreement.state != "active":
             reason = "agreement_gone"
-        elif plan in (Plan.INSUFFICIENT, Plan.PENDING_DECLINED) or wallet.funds_minor < request.amount_minor:
+        elif plan in (Plan.INSUFFICIENT, Plan.PENDING_DECLINED) or payer.funds_minor < request.amount_minor:
             reason = "insufficient_funds"
         final = "declined" if reason else "succeeded"
+        wallet = payer.wallet if payer else ""
         waits = plan in (Plan.PENDING, Plan.PENDING_DECLINED)
+        wait_ms = 1000 * pending_seconds(self._seed, wallet=wallet, place=place) if waits else 0
         order = Order(
             order_no=request.order_no,
             agreement_ref=request.agreement_ref,
-            wallet=wallet.wallet if wallet else None,
+            wallet=wallet or None,
             amount_minor=request.amount_minor,
             currency=request.currency,
             state="pending" if waits else final,
@@ -132,31 +138,33 @@ class Orders:
             reason=reason,
             channel_no=channel_number(self._seed, "order", request.order_no),
             created_ms=now_ms,
-            decided_ms=now_ms + (pending_seconds(self._seed, request.order_no) * 1000 if waits else 0),
+            decided_ms=now_ms + wait_ms,
         )
         self._book.add_order(order)
-        if wallet is not None and final == "succeeded":
-            self._book.move_funds(wallet.wallet, -request.amount_minor)
-        self._promise("order", order.order_no, order_json(replace(order, state=final)), order.decided_ms)
+        if final == "succeeded":
+            self._book.move_funds(wallet, -request.amount_minor)
+        told = order_json(replace(order, state=final))
+        self._promise("order", told, order.decided_ms, (wallet, place))
 
-    def _book_refund(self, order: Order, refund_no: str, amount_minor: int, now_ms: int) -> None:
+    def _book_refund(self, order: Order, asked: Refund, place: int) -> None:
         if order.state != "succeeded":
             raise Refused(409, "order_not_paid", "only a paid order can be refunded")
-        if order.refunded_minor + amount_minor > order.amount_minor:
+        if order.refunded_minor + asked.amount_minor > order.amount_minor:
             raise Refused(409, "refund_exceeds_order", "refunds of an order may not exceed its amount")
-        channel_no = channel_number(self._seed, "refund", refund_no)
-        refund = Refund(refund_no, order.order_no, amount_minor, channel_no, now_ms)
+        refund = replace(asked, channel_no=channel_number(self._seed, "refund", asked.refund_no))
         self._book.add_refund(refund)
         if order.wallet is not None:
-            self._book.move_funds(order.wallet, amount_minor)
-        self._promise("refund", refund_no, refund_json(refund), now_ms)
+            self._book.move_funds(order.wallet, refund.amount_minor)
+        self._promise("refund", refund_json(refund), refund.decided_ms, (order.wallet or "", place))
 
-    def _promise(self, kind: str, number: str, subject: dict[str, Any], decided_ms: int) -> None:
-        id = channel_number(self._seed, f"notify {kind}", number)
+    def _promise(self, kind: str, subject: dict[str, Any], decided_ms: int, whose: tuple[str, int]) -> None:
+        """Promise the notification of an outcome; `whose` is the wallet and the place among its orders or refunds."""
+        wallet, place = whose
+        id = channel_number(self._seed, f"notify {kind}", subject[f"{kind}_no"])
         body = json.dumps(
             {"id": id, "kind": kind, "occurred_at": stamp(decided_ms), kind: subject}, separators=(",", ":")
         )
-        delays = notification_delays_seconds(self._seed, number)
+        delays = notification_delays_seconds(self._seed, kind, wallet=wallet, place=place)
         self._book.add_notification(id, body, [decided_ms + 1000 * delay for delay in delays])
 
     def _known(self, order_no: str, now_ms: int) -> Order:

@@ -44,24 +44,24 @@ _REFUND_SHARES: Final = (
 _WHOLE: Final = 10_000
 
 
-def order_plan(seed: int, *, wallet: str, number: int) -> Plan:
-    """The plan of the wallet's `number`-th new order (from 1)."""
-    return _pick(_ORDER_SHARES, _draw(seed, "order", wallet, str(number)))
+def order_plan(seed: int, *, wallet: str, place: int) -> Plan:
+    """The plan of the wallet's n-th new order (from 1)."""
+    return _pick(_ORDER_SHARES, _draw(seed, "order", wallet, str(place)))
 
 
-def refund_plan(seed: int, refund_no: str) -> Plan:
-    """The plan of a refund; refunds never lack money, only answers."""
-    return _pick(_REFUND_SHARES, _draw(seed, "refund", refund_no))
+def refund_plan(seed: int, *, wallet: str, place: int) -> Plan:
+    """The plan of the wallet's n-th refund (from 1); refunds never lack money, only answers."""
+    return _pick(_REFUND_SHARES, _draw(seed, "refund", wallet, str(place)))
 
 
-def pending_seconds(seed: int, order_no: str) -> int:
+def pending_seconds(seed: int, *, wallet: str, place: int) -> int:
     """How long an accepted order stays undecided: 2 to 121 s."""
-    return 2 + _draw(seed, "pending", order_no) % 120
+    return 2 + _draw(seed, "pending", wallet, str(place)) % 120
 
 
-def notification_delays_seconds(seed: int, number: str) -> tuple[int, ...]:
+def notification_delays_seconds(seed: int, kind: str, *, wallet: str, place: int) -> tuple[int, ...]:
     """When the copies of an outcome's notification are sent, after the outcome; empty when it is lost."""
-    draw = _draw(seed, "notify", number)
+    draw = _draw(seed, "notify", kind, wallet, str(place))
     share, rest = draw % 100, draw // 100
     if share < 4:
         return ()

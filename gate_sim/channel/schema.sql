@@ -3,7 +3,8 @@ create table if not exists wallet (
     wallet      text primary key,
     funds_minor integer not null check (funds_minor >= 0),
     plan        text not null,
-    order_count integer not null default 0
+    order_count integer not null default 0,
+    refund_count integer not null default 0
 ) strict;
 
 create table if not exists agreement (
@@ -15,11 +16,13 @@ create table if not exists agreement (
     check (state = 'pending' or wallet is not null)
 ) strict;
 
--- The first sight of an order or refund number, kept also when it had no effect: the plan is used once.
+-- The first sight of an order or refund number, kept also when it had no effect: the plan is used once. Its place among the
+-- wallet's orders or refunds (0 without a wallet) decides what happens to it, so that our numbers need not repeat in a rerun.
 create table if not exists arrival (
     kind   text not null check (kind in ('order', 'refund')),
     number text not null,
     body_sha256 text not null,
+    place  integer not null,
     primary key (kind, number)
 ) strict;
 

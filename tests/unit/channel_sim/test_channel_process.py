@@ -200,14 +200,17 @@ async def test_notifications_are_signed_and_come_again_until_they_are_taken(tmp_
 
     sink = await asyncio.start_server(receive, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{sink.sockets[0].getsockname()[1]}/notify"
-    order_no = next(f"order{n:04d}" for n in range(100) if notification_delays_seconds(7, f"order{n:04d}") == (1,))
+    order_no = "order0001"
+    wallet = next(
+        f"w{n}" for n in range(99) if notification_delays_seconds(7, "order", wallet=f"w{n}", place=1) == (1,)
+    )
     desk = Desk(book, at, seed=7, secret=SECRET)
     async with (
         serving(desk, notify_url=url) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
     ):
         caller = Caller(client)
-        await caller.deduct(order_no, await caller.signed_wallet("w1", 500, Plan.OK))
+        await caller.deduct(order_no, await caller.signed_wallet(wallet, 500, Plan.OK))
         for wanted in (1, 2):
             at.at_ms += 20_000
             while len(taken) < wanted:  # noqa: ASYNC110 - the sink is another task of this loop
@@ -221,7 +224,7 @@ async def test_notifications_are_signed_and_come_again_until_they_are_taken(tmp_
 
 
 def test_a_plan_depends_on_the_seed_and_the_place_of_the_order_alone() -> None:
-    drawn = [order_plan(7, wallet=f"w{n % 50}", number=n) for n in range(2000)]
-    assert drawn == [order_plan(7, wallet=f"w{n % 50}", number=n) for n in range(2000)]
+    drawn = [order_plan(7, wallet=f"w{n % 50}", place=n) for n in range(2000)]
+    assert drawn == [order_plan(7, wallet=f"w{n % 50}", place=n) for n in range(2000)]
     assert set(drawn) == set(Plan)
     assert drawn.count(Plan.OK) > 1500
