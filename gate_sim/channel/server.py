@@ -34,7 +34,7 @@ async def serving(desk: Desk, *, port: int = 0, notify_url: str | None = None) -
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        connections.close()
+        await connections.aclose()
         if task:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -45,24 +45,31 @@ async def serving(desk: Desk, *, port: int = 0, notify_url: str | None = None) -
 class _Connections:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-    def close(self) -> None:
-        """Break every connection that is still open."""
-        for writer in self._writers:
+    async def aclose(self) -> None:
+        """Break every connection that is still open, and wait until none is."""
+        for writer in self._open.values():
             writer.transport.abort()
+        for task in list(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER)
-        self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None, "a connection is served by a task of its own"
+        self._open[task] = writer
         try:
             while await self._exchange(connection, reader, writer):
                 connection.start_next_cycle()
         except (h11.RemoteProtocolError, ConnectionError):
             pass
         finally:
-            self._writers.discard(writer)
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+            del self._open[task]
 
     async def _exchange(
         self, connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
