@@ -9,8 +9,9 @@ from starlette.requests import Request
 from parkflow.services import Services
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     """The services that `create_app` was given."""
+    # Dependencies are coroutines even where they wait for nothing: a plain function would be sent to a thread.
     services: Services = request.app.state.services
     return services
 
@@ -19,7 +20,7 @@ Given = Annotated[Services, Depends(services_of)]
 """A handler's parameter `services: Given`."""
 
 
-def business_now(services: Given) -> datetime:
+async def business_now(services: Given) -> datetime:
     """The instant of the request, read once."""
     return services.clock.now()
 

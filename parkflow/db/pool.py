@@ -59,6 +59,7 @@ async def create_pool(dsn: str, *, size_min: int = 1, size_max: int = 10, applic
             min_size=size_min,
             max_size=size_max,
             init=_set_codecs,
+            reset=_keep_as_is,
             timeout=CONNECT_TIMEOUT_SECONDS,
             server_settings={**SERVER_SETTINGS, "application_name": application},
         )
@@ -103,6 +104,10 @@ def without_password(dsn: str) -> str:
 async def _set_codecs(conn: Any) -> None:
     for name in ("json", "jsonb"):
         await conn.set_type_codec(name, schema="pg_catalog", encoder=_to_json, decoder=json.loads)
+
+
+async def _keep_as_is(_conn: Any) -> None:
+    """Nothing of ours changes a pooled session, so the usual round trip that resets one at each release is saved."""
 
 
 def _to_json(value: object) -> str:
