@@ -1,6 +1,7 @@
 """Taking in a batch: every code verified again, every event kept once, every scan answered."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +24,7 @@ from parkflow.services import Services
 
 # A gap is looked for over this many events: several batches that came out of order.
 _CONTIGUOUS_EVENTS_MAX: Final = 10 * SCANS_MAX
+_log = logging.getLogger("parkflow.gate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ async def ingest(services: Services, gate: Gate, batch: Batch, *, now: datetime)
     judged = await asyncio.to_thread(judge, batch, post, now=now)
     passages = await _passages(services, judged)
     judged = [_only_issued(scan, passages) for scan in judged]
+    unissued = sum(scan.result == UNISSUED for scan in judged)
+    if unissued:
+        # Somebody signs with our issuer key: worse than any single code.
+        _log.critical("gate %d uploaded %d codes of credentials that were never issued", gate.gate_id, unissued)
     journal = Journal(gate, batch.epoch, now)
 
     async def keep(conn: Conn) -> BatchAnswer:
@@ -129,6 +135,7 @@ async def _quarantine(conn: Conn, journal: Journal) -> None:
         await service.change_state(
             conn, journal.gate, GateEvent.QUARANTINE, reason="conflict", actor="ingest", now=journal.received_at
         )
+        _log.error("gate %d is quarantined: one event came with two contents", journal.gate.gate_id)
     except IllegalTransition:
         # It is in quarantine already.
         return

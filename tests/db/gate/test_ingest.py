@@ -1,5 +1,6 @@
 """Uploads: each event kept once, each code charged once, every refusal by name, nothing acknowledged lost."""
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -59,6 +60,31 @@ async def test_a_code_twice_in_one_batch_counts_once(street: Street) -> None:
     code = (await street.driver()).code(street.now)
     scans = [street.entry.scan(code, street.now), street.entry.scan(code, street.now)]
     assert results(await upload(street.client, street.entry, street.now, *scans)) == ["accepted", "replayed"]
+
+
+async def test_a_batch_sent_four_times_at_once_is_kept_once(street: Street) -> None:
+    driver = await street.driver()
+    scans = [street.entry.scan(driver.code(street.now), street.now) for _ in range(20)]
+    answers = await asyncio.gather(*(upload(street.client, street.entry, street.now, *scans) for _ in range(4)))
+    given = [result for answer in answers for result in results(answer)]
+    assert (given.count("accepted"), given.count("duplicate")) == (20, 60)
+    assert {answer.json()["acked_seq"] for answer in answers} == {20}
+    assert (await street.count("scan"), await street.count("gate_conflict")) == (20, 0)
+
+
+async def test_codes_shown_at_two_gates_at_once_count_once_each(street: Street) -> None:
+    driver = await street.driver()
+    async with tx(street.pool) as conn:
+        _, [other] = await open_lot(conn, street.operator_id, "water-st", street.now, ["entry"])
+    codes = [driver.code(street.now) for _ in range(30)]
+    here = [street.entry.scan(code, street.now) for code in codes]
+    there = [other.scan(code, street.now) for code in reversed(codes)]
+    answers = await asyncio.gather(
+        upload(street.client, street.entry, street.now, *here), upload(street.client, other, street.now, *there)
+    )
+    given = [result for answer in answers for result in results(answer)]
+    assert (given.count("accepted"), given.count("replayed")) == (30, 30)
+    assert (await street.count("scan"), await street.count("scan_replay")) == (30, 30)
 
 
 async def test_a_replay_that_the_gate_stopped_is_a_replay_here_too(street: Street) -> None:

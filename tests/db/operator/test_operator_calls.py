@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 import httpx
@@ -156,6 +157,21 @@ async def test_only_admins_configure_and_give_tokens(desk: Desk, clock: HeldCloc
         await desk.call("POST", "/tokens", token=weak, name="x", role="admin"),
     ]
     assert [(answer.status_code, answer.json()["code"]) for answer in tried] == [(403, "role_not_allowed")] * 2
+
+
+async def test_a_tariff_is_published_as_text_and_put_on_a_lot(desk: Desk) -> None:
+    source = (resources.files("parkflow.tariff") / "library" / "us-charlottesville-2017.yaml").read_text("utf-8")
+    lot = (await desk.call("POST", "/lots", reference="a", name="A")).json()["lot_id"]
+    published = await desk.call("POST", "/tariffs", source=source)
+    assert published.status_code == 201, published.text
+    assert (published.json()["tariff_id"], published.json()["version"]) == ("us-charlottesville-2017", 1)
+    wanted = {"sha256": published.json()["sha256"], "valid_from": "2017-10-20T00:00:00Z"}
+    put = await desk.call("PUT", f"/lots/{lot}/tariff", **wanted)
+    assert (put.status_code, put.json()) == (200, wanted)
+    broken = await desk.call("POST", "/tariffs", source="ptl: 1\nid: [")
+    assert (broken.status_code, broken.json()["code"]) == (422, "tariff_invalid")
+    local = await desk.call("PUT", f"/lots/{lot}/tariff", sha256=wanted["sha256"], valid_from="2017-10-20T00:00:00")
+    assert local.status_code == 422, "an instant without a zone is none"
 
 
 async def test_every_change_leaves_an_audit_row(desk: Desk) -> None:
