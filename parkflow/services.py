@@ -1,6 +1,5 @@
 """What an edge hands down: the few long-lived things of a process, built once and passed as one value."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,13 +8,12 @@ from parkflow.channel.service import Channels, load_channels
 from parkflow.db.conn import Pool
 from parkflow.db.pool import open_pool
 from parkflow.kit.clock import Clock
+from parkflow.limit.fallback import FallbackLimits
 from parkflow.limit.port import Limits
 from parkflow.limit.store import PostgresLimits
 from parkflow.limit.valkey import ValkeyLimits
 from parkflow.settings import Settings, master_key
 from parkflow.vault import Vault
-
-_log = logging.getLogger("parkflow.services")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """The services of a process for the time of the block.
 
-    Limits are counted in Valkey when `redis_url` names one that answers now, else in Postgres.
+    Limits are counted in Valkey where `redis_url` names one, and in Postgres while that does not answer.
     Raises DatabaseUnavailable.
     """
     async with AsyncExitStack() as stack:
@@ -44,19 +42,14 @@ async def open_services(
             open_pool(database_dsn, size_max=settings.pool_size_max, application=application)
         )
         vault = Vault(master_key(settings))
-        limits = await _open_limits(pool, redis_url)
+        limits = _limits(pool, redis_url)
         stack.push_async_callback(limits.aclose)
         channels = await load_channels(pool, vault, clock=clock, timeout_seconds=settings.channel_timeout_seconds)
         stack.push_async_callback(channels.aclose)
         yield Services(pool, clock, settings, vault, channels, limits)
 
 
-async def _open_limits(pool: Pool, redis_url: str | None) -> Limits:
+def _limits(pool: Pool, redis_url: str | None) -> Limits:
     if redis_url is None:
         return PostgresLimits(pool)
-    valkey = ValkeyLimits(redis_url)
-    if await valkey.reachable():
-        return valkey
-    await valkey.aclose()
-    _log.warning("Valkey does not answer; limits are counted in Postgres")
-    return PostgresLimits(pool)
+    return FallbackLimits(ValkeyLimits(redis_url), PostgresLimits(pool))

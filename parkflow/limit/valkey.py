@@ -1,11 +1,12 @@
 """Limits counted in Valkey: a sorted set of uses per key, scored by business time."""
 
 import secrets
-from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final
 
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from parkflow.limit.port import LimitsUnavailable
@@ -19,7 +20,11 @@ class ValkeyLimits:
 
     def __init__(self, url: str) -> None:
         self._valkey = redis.asyncio.Redis.from_url(
-            url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
+            url,
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            # Once, at once: a kept connection may be stale after a restart; who is away for longer has a stand-in.
+            retry=Retry(NoBackoff(), 1),
         )
 
     async def take(self, key: str, *, limit: int, window: timedelta, now: datetime) -> bool:
@@ -42,13 +47,6 @@ class ValkeyLimits:
 
     async def sweep(self, now: datetime) -> None:
         """Keys expire in the server."""
-
-    async def reachable(self) -> bool:
-        """Whether the server answers."""
-        try:
-            return bool(await cast(Awaitable[Any], self._valkey.ping()))
-        except (RedisError, OSError, TimeoutError):
-            return False
 
     async def aclose(self) -> None:
         await self._valkey.aclose()

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from parkflow.db.conn import Pool
+from parkflow.limit.fallback import FallbackLimits
 from parkflow.limit.port import Limits, LimitsUnavailable
 from parkflow.limit.store import PostgresLimits
 from parkflow.limit.valkey import ValkeyLimits
@@ -14,6 +15,8 @@ from parkflow.servers import Servers
 from tests.held_clock import HeldClock
 
 HOUR = timedelta(hours=1)
+# A port where nobody listens.
+NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture(params=["postgres", "valkey"])
@@ -84,8 +87,15 @@ async def test_sweeping_forgets_only_what_no_window_reaches(pool: Pool, clock: H
 
 
 async def test_a_limit_that_cannot_be_counted_is_closed(clock: HeldClock) -> None:
-    limits = ValkeyLimits("redis://127.0.0.1:1/0")
-    assert not await limits.reachable()
+    limits = ValkeyLimits(NOWHERE)
     with pytest.raises(LimitsUnavailable):
         await limits.take("any", limit=1, window=HOUR, now=clock.now())
+    await limits.aclose()
+
+
+async def test_while_valkey_is_away_limits_are_counted_in_postgres(pool: Pool, clock: HeldClock) -> None:
+    limits = FallbackLimits(ValkeyLimits(NOWHERE), PostgresLimits(pool))
+    taken = [await limits.take("key", limit=2, window=HOUR, now=clock.now()) for _ in range(3)]
+    assert taken == [True, True, False]
+    await limits.sweep(clock.now())
     await limits.aclose()
