@@ -154,6 +154,7 @@ def decode_code(text: str) -> Code:
 # `instant_s` reads a local or an offset time for people, `local_text` writes one; a fee never depends on either.
 # `settle` prices the next stay of an account: with `Terms` (covered [from, to) by a pass, vouchers (kind, value),
 # payments (at, amount)) and the `AccountHistory` of its settled stays, to which it adds; the fee is then what is due.
+# A tariff that `needs_history` (caps, free minutes or re-entry over several stays) is refused by `price`, not misread.
 # `Fee.to_json()` is the canonical record that is stored with a charge: the same inputs give the same bytes.
 
 # --- Stays ----------------------------------------------------------------------------------------------------------

@@ -53,11 +53,11 @@ def check(file: Path) -> None:
 def price(
     *, file: Path, entry: str, exit_: str, vehicle_class: str | None, tags: tuple[str, ...], as_json: bool
 ) -> None:
-    """Price one stay by the tariff in FILE and show how the fee comes about."""
+    """Price one stay by the tariff in FILE, as the first one of its account, and show how the fee comes about."""
     loaded = load_file(file)
     entry_s, exit_s = _instant_s(loaded, "--entry", entry), _instant_s(loaded, "--exit", exit_)
     try:
-        fee = loaded.price(entry_s=entry_s, exit_s=exit_s, vehicle_class=vehicle_class, tags=tags)
+        fee = loaded.settle(entry_s=entry_s, exit_s=exit_s, vehicle_class=vehicle_class, tags=tags)
     except TariffError as error:
         raise StayNotPriced(f"{error.code}: {error.message}") from None
     click.echo(fee.to_json() if as_json else _breakdown(loaded, fee))

@@ -116,9 +116,13 @@ async def parsed(conn: Conn, hashes: Sequence[bytes]) -> Mapping[bytes, core.Tar
 
 def _checked(source: str) -> core.Tariff:
     try:
-        return _parsed(source)
+        tariff = _parsed(source)
     except core.TariffError as error:
         raise TariffInvalid(" ".join(str(error).split())) from error
+    if tariff.needs_history:
+        # Stays are priced one by one: a cap over several stays would be charged as if it were not there.
+        raise TariffInvalid("caps, free minutes and re-entry over several stays cannot be charged yet; leave them out")
+    return tariff
 
 
 @lru_cache(maxsize=_PARSED_MAX)

@@ -103,7 +103,9 @@ fn due_minor(tariff: &Tariff, case: &Value, stay: &Value, history: &mut History)
         fee.lines.iter().map(|line| line.amount_minor).sum::<i64>(),
         fee.fee_minor
     );
-    if terms == Terms::default() && case["kind"] == "stay" {
+    if tariff.needs_history() {
+        assert_eq!(tariff.price(&stay), Err(PriceError::HistoryNeeded));
+    } else if terms == Terms::default() {
         assert_eq!(tariff.price_minor(&stay), Ok(fee.fee_minor));
     }
     fee.fee_minor

@@ -77,6 +77,11 @@ impl Tariff {
         self.0.tzdata_version()
     }
 
+    #[getter]
+    fn needs_history(&self) -> bool {
+        self.0.needs_history()
+    }
+
     fn instant_s(&self, text: &str) -> Option<i64> {
         self.0.instant_s(text)
     }

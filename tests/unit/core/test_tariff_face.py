@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parkflow.core import Tariff, TariffError
+from parkflow.core import AccountHistory, Tariff, TariffError, Terms
 
 LIBRARY = Path(__file__).parents[3] / "parkflow" / "tariff" / "library"
 METER = Tariff.load((LIBRARY / "us-charlottesville-2017.yaml").read_text(encoding="utf-8"))
@@ -88,3 +88,37 @@ def test_one_tariff_prices_from_many_threads() -> None:
     with ThreadPoolExecutor(4) as threads:
         results = list(threads.map(lambda _: METER.price_batch(entries, exits), range(8)))
     assert all(result == results[0] for result in results)
+
+
+def test_a_tariff_over_several_stays_is_never_priced_stay_by_stay() -> None:
+    text = METER.canonical_json.replace(
+        '"min":90', '"caps":[{"max":300,"over":{"daily":"00:00"},"scope":"account"}],"min":90'
+    )
+    capped = Tariff.load(text)
+    assert (METER.needs_history, capped.needs_history) == (False, True)
+    assert EIGHT_S is not None
+    with pytest.raises(TariffError) as refusal:
+        capped.price(entry_s=EIGHT_S, exit_s=EIGHT_S + 3_600)
+    assert refusal.value.code == "history_needed"
+    history = AccountHistory()
+    due = [
+        capped.settle(entry_s=EIGHT_S + start_s, exit_s=EIGHT_S + start_s + 3_600, history=history).fee_minor
+        for start_s in (0, 7_200, 14_400)
+    ]
+    assert due == [180, 120, 0]
+
+
+def test_what_was_paid_before_is_in_the_record() -> None:
+    assert EIGHT_S is not None
+    terms = Terms(vouchers=[("amount", 50)], paid=[(EIGHT_S + 60, 100)])
+    fee = METER.settle(entry_s=EIGHT_S, exit_s=EIGHT_S + 3_600, terms=terms)
+    assert fee.fee_minor == 180 - 50 - 100
+    assert [(line.kind, line.amount_minor) for line in fee.lines] == [
+        ("units", 180),
+        ("discount", -50),
+        ("before", -100),
+    ]
+    record = json.loads(fee.to_json())
+    assert (record["vouchers"], record["paid"]) == ([["amount", 50]], [[EIGHT_S + 60, 100]])
+    with pytest.raises(ValueError, match="not negative"):
+        Terms(vouchers=[("amount", -1)])

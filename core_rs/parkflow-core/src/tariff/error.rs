@@ -42,6 +42,8 @@ pub enum PriceError {
     TooManyItems,
     /// The fee does not fit the money type.
     FeeTooLarge,
+    /// The tariff counts over the stays of an account, and a stay was to be priced by itself.
+    HistoryNeeded,
 }
 
 impl PriceError {
@@ -55,6 +57,7 @@ impl PriceError {
             Self::NoPlan => "no_plan",
             Self::TooManyItems => "too_many_items",
             Self::FeeTooLarge => "fee_too_large",
+            Self::HistoryNeeded => "history_needed",
         }
     }
 }
@@ -70,6 +73,9 @@ impl fmt::Display for PriceError {
             }
             Self::TooManyItems => "the stay falls into too many priced items; use longer units, windows or cycles",
             Self::FeeTooLarge => "the fee is larger than a money amount can be; check the prices",
+            Self::HistoryNeeded => {
+                "the tariff counts over the stays of an account; settle them in order, with the account's history"
+            }
         })
     }
 }

@@ -10,7 +10,7 @@ use super::candidate::{Candidate, Inputs};
 use super::error::PriceError;
 use super::history::{Chain, History};
 use super::lines::{Breakdown, FeeLine, LineKind};
-use super::model::{Clock, Direction, Rounding, RoundingMode, Tariff, Tax};
+use super::model::{Clock, Direction, Plan, Rounding, RoundingMode, Tariff, Tax};
 use super::terms::{Terms, Voucher, VoucherKind};
 
 /// The last instant that may be priced: 2100-01-01.
@@ -61,11 +61,12 @@ struct Total<'a> {
 }
 
 impl Tariff {
-    /// Prices one stay by itself.
+    /// Prices one stay by itself; refused when the tariff needs the account's history.
     ///
     /// # Errors
     /// See [`PriceError`].
     pub fn price(&self, stay: &Stay<'_>) -> Result<Fee, PriceError> {
+        self.refuse_alone()?;
         self.settle(stay, &Terms::default(), &mut History::default())
     }
 
@@ -74,6 +75,7 @@ impl Tariff {
     /// # Errors
     /// See [`PriceError`].
     pub fn price_minor(&self, stay: &Stay<'_>) -> Result<i64, PriceError> {
+        self.refuse_alone()?;
         let stay = self.normalised(stay)?;
         let history = History::default();
         let inputs = Inputs {
@@ -180,6 +182,20 @@ impl Tariff {
     #[must_use]
     pub fn tzdata_version(&self) -> &'static str {
         tzdata_version()
+    }
+
+    /// Whether fees depend on the account's earlier stays: shared caps, free minutes of a day, re-entry.
+    #[must_use]
+    pub fn needs_history(&self) -> bool {
+        let shared = |plan: &Plan| plan.free.per_day || plan.caps.iter().any(|cap| cap.account_key.is_some());
+        self.reentry_within_s.is_some() || self.plans.iter().any(shared)
+    }
+
+    fn refuse_alone(&self) -> Result<(), PriceError> {
+        if self.needs_history() {
+            return Err(PriceError::HistoryNeeded);
+        }
+        Ok(())
     }
 
     fn normalised<'a>(&self, stay: &Stay<'a>) -> Result<Stay<'a>, PriceError> {
