@@ -42,14 +42,14 @@ async def open_services(
             open_pool(database_dsn, size_max=settings.pool_size_max, application=application)
         )
         vault = Vault(master_key(settings))
-        limits = _limits(pool, redis_url)
+        limits = _limits(pool, clock, redis_url)
         stack.push_async_callback(limits.aclose)
         channels = await load_channels(pool, vault, clock=clock, timeout_seconds=settings.channel_timeout_seconds)
         stack.push_async_callback(channels.aclose)
         yield Services(pool, clock, settings, vault, channels, limits)
 
 
-def _limits(pool: Pool, redis_url: str | None) -> Limits:
+def _limits(pool: Pool, clock: Clock, redis_url: str | None) -> Limits:
     if redis_url is None:
         return PostgresLimits(pool)
-    return FallbackLimits(ValkeyLimits(redis_url), PostgresLimits(pool))
+    return FallbackLimits(ValkeyLimits(redis_url), PostgresLimits(pool), clock)

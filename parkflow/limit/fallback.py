@@ -1,14 +1,15 @@
 """Limits that go on in Postgres while Valkey is away, so that no gate's upload waits for a cache."""
 
-import asyncio
 import logging
 from datetime import datetime, timedelta
 from typing import Final
 
+from parkflow.kit.clock import Clock
 from parkflow.limit.port import Limits, LimitsUnavailable
 
 # How long Valkey is left alone after it did not answer: each try may cost a time-out.
 AWAY_SECONDS: Final = 10
+_NS: Final = 1_000_000_000
 _log = logging.getLogger("parkflow.limit")
 
 
@@ -18,18 +19,18 @@ class FallbackLimits:
     A window may then be used once in each, never more: nothing is let through uncounted.
     """
 
-    def __init__(self, first: Limits, second: Limits) -> None:
+    def __init__(self, first: Limits, second: Limits, clock: Clock) -> None:
         self._first = first
         self._second = second
-        self._away_until_seconds = 0.0
+        self._clock = clock
+        self._away_until_ns = clock.monotonic_ns()
 
     async def take(self, key: str, *, limit: int, window: timedelta, now: datetime) -> bool:
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._away_until_seconds:
+        if self._clock.monotonic_ns() >= self._away_until_ns:
             try:
                 return await self._first.take(key, limit=limit, window=window, now=now)
             except LimitsUnavailable:
-                self._away_until_seconds = loop.time() + AWAY_SECONDS
+                self._away_until_ns = self._clock.monotonic_ns() + AWAY_SECONDS * _NS
                 _log.warning("Valkey does not answer; limits are counted in Postgres for %d s", AWAY_SECONDS)
         return await self._second.take(key, limit=limit, window=window, now=now)
 

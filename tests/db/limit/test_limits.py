@@ -94,7 +94,7 @@ async def test_a_limit_that_cannot_be_counted_is_closed(clock: HeldClock) -> Non
 
 
 async def test_while_valkey_is_away_limits_are_counted_in_postgres(pool: Pool, clock: HeldClock) -> None:
-    limits = FallbackLimits(ValkeyLimits(NOWHERE), PostgresLimits(pool))
+    limits = FallbackLimits(ValkeyLimits(NOWHERE), PostgresLimits(pool), clock)
     taken = [await limits.take("key", limit=2, window=HOUR, now=clock.now()) for _ in range(3)]
     assert taken == [True, True, False]
     await limits.sweep(clock.now())
