@@ -22,6 +22,7 @@ EXIT_WRONG_USE: Final = 2
 # Commands of the domains: name -> (module, attribute, one line for the help). Imported only when used, so that a
 # command starts without loading the rest.
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
+    "channel": ("parkflow.channel_commands", "channel", "Register payment channels."),
     "code": ("parkflow.code_commands", "code", "Look at codes by hand."),
     "cutoff": ("parkflow.day_commands", "close_day", "Close one business day."),
     "invariants": ("parkflow.day_commands", "invariants", "Check everything that must never be false."),

@@ -63,7 +63,8 @@ class _Connections:
         try:
             while await self._exchange(connection, reader, writer):
                 connection.start_next_cycle()
-        except (h11.RemoteProtocolError, ConnectionError):
+        except (h11.RemoteProtocolError, ConnectionError, asyncio.CancelledError):
+            # asyncio's streams report a connection's task that ends cancelled as an error, so it just ends.
             pass
         finally:
             writer.close()

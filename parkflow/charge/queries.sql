@@ -12,13 +12,14 @@ on conflict (bucket, charge_id) do nothing
 returning charge_id;
 
 -- name: due_charges
--- What this worker may try now, oldest first. $1 owner, $2 buckets, $3 now, $4 limit
+-- What this worker may try now, oldest first; of those that became due together the smallest, so that a short wallet pays as many as
+-- it can, and the same ones in a rerun. $1 owner, $2 buckets, $3 now, $4 limit
 select c.bucket, c.charge_id, c.kind, c.card_id, c.operator_id, c.lot_id, c.net_minor, c.currency, c.state, c.attempt_count,
        c.declined_count, c.due_at
   from charge c
   join bucket_lease l on l.bucket = c.bucket and l.owner = $1
  where c.bucket = any ($2::smallint[]) and c.state in ('due', 'arrears') and c.next_attempt_at <= $3
- order by c.due_at, c.charge_id
+ order by c.due_at, c.net_minor, c.charge_id
  limit $4;
 
 -- name: charges
@@ -27,7 +28,7 @@ select c.bucket, c.charge_id, c.kind, c.card_id, c.operator_id, c.lot_id, c.net_
        c.declined_count, c.due_at
   from charge c
   join unnest($1::smallint[], $2::bigint[]) as k (bucket, charge_id) on k.bucket = c.bucket and k.charge_id = c.charge_id
- order by c.due_at, c.charge_id;
+ order by c.due_at, c.net_minor, c.charge_id;
 
 -- name: open_charges
 -- What is still owed by cards, oldest first. $1 bucket[], $2 card_id[]
@@ -36,7 +37,7 @@ select c.bucket, c.charge_id, c.kind, c.card_id, c.operator_id, c.lot_id, c.net_
   from charge c
   join unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id) on k.bucket = c.bucket and k.card_id = c.card_id
  where c.state in ('due', 'attempting', 'arrears')
- order by c.due_at, c.charge_id;
+ order by c.due_at, c.net_minor, c.charge_id;
 
 -- name: count_recent_declines
 -- $1 bucket[], $2 charge_id[], $3 a day ago, $4 thirty days ago
@@ -94,7 +95,7 @@ select a.bucket, a.order_no, a.state, a.channel, a.request, c.card_id, a.query_c
   join charge c on c.bucket = a.bucket and c.charge_id = a.charge_id
  where a.bucket = any ($2::smallint[]) and a.state in ('recorded', 'sent', 'unknown')
    and (a.next_query_at <= $3 or (a.owner not in ($1, $4) and a.state in ('recorded', 'sent')))
- order by c.due_at, a.charge_id
+ order by c.due_at, c.net_minor, a.charge_id
  limit $5;
 
 -- name: live_attempts
@@ -104,7 +105,7 @@ select a.bucket, a.order_no, a.state, a.channel, a.request, c.card_id, a.query_c
   join charge c on c.bucket = a.bucket and c.charge_id = a.charge_id
   join unnest($1::smallint[], $2::bigint[]) as k (bucket, charge_id) on k.bucket = a.bucket and k.charge_id = a.charge_id
  where a.state in ('recorded', 'sent', 'unknown')
- order by c.due_at, a.charge_id;
+ order by c.due_at, c.net_minor, a.charge_id;
 
 -- name: take_over_attempts
 -- $1 bucket[], $2 order_no[], $3 owner, $4 now, $5 look again at
