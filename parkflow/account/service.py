@@ -106,8 +106,27 @@ async def log_in(
     place = _phone(vault, number)
     if not await _use_code(conn, vault, settings, place, one_time_code=one_time_code, now=now):
         return None
-    account_id = await _account_of(conn, vault, place, number=number, now=now)
+    account_id = await account_of(conn, vault, phone=number, now=now)
     return await open_session(conn, account_id, lifetime_days=settings.session_lifetime_days, now=now)
+
+
+async def account_of(conn: Conn, vault: Vault, *, phone: str, now: datetime) -> int:
+    """The account of a phone that has proved itself; made when it has none. Raises InvalidPhone."""
+    number = normal_phone(phone)
+    place = _phone(vault, number)
+    known = await store.account_of_phone(conn, place)
+    if known is not None:
+        return known
+    bucket = new_bucket()
+    account_id = new_id(bucket)
+    if await store.claim_phone(conn, place, home_bucket=bucket, account_id=account_id):
+        sealed = vault.seal("account/phone", number.encode())
+        await store.insert_account(conn, bucket=bucket, account_id=account_id, phone_sealed=sealed, now=now)
+        return account_id
+    # Another log-in with the same phone was first; its row is committed, or the claim would still wait.
+    other = await store.account_of_phone(conn, place)
+    assert other is not None, "a phone that cannot be claimed has an account"
+    return other
 
 
 async def open_session(conn: Conn, account_id: int, *, lifetime_days: int, now: datetime) -> Session:
@@ -188,22 +207,6 @@ async def _use_code(
     if wanted is None or not hmac.compare_digest(wanted, given):
         return False
     return await store.use_code(conn, phone, issued_at, now=now)
-
-
-async def _account_of(conn: Conn, vault: Vault, phone: Phone, *, number: str, now: datetime) -> int:
-    known = await store.account_of_phone(conn, phone)
-    if known is not None:
-        return known
-    bucket = new_bucket()
-    account_id = new_id(bucket)
-    if await store.claim_phone(conn, phone, home_bucket=bucket, account_id=account_id):
-        sealed = vault.seal("account/phone", number.encode())
-        await store.insert_account(conn, bucket=bucket, account_id=account_id, phone_sealed=sealed, now=now)
-        return account_id
-    # Another log-in with the same phone was first; its row is committed, or the claim would still wait.
-    other = await store.account_of_phone(conn, phone)
-    assert other is not None, "a phone that cannot be claimed has an account"
-    return other
 
 
 def _phone(vault: Vault, number: str) -> Phone:

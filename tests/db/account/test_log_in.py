@@ -1,5 +1,6 @@
 """Logging in: one-time codes that can be tried five times, asked for five times an hour, and used once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -8,9 +9,11 @@ import pytest
 
 from parkflow.account import service as accounts
 from parkflow.db.conn import Pool
+from parkflow.db.tx import tx
 from parkflow.services import Services
 from tests.edge import client_of, services_over
 from tests.held_clock import HeldClock
+from tests.seed import NOW
 
 PHONE = "+14345550123"
 
@@ -91,6 +94,33 @@ async def test_the_fifth_try_still_counts_as_a_try(phone: Phone) -> None:
     for _ in range(4):
         await phone.log_in(wrong(one_time_code))
     assert (await phone.log_in(one_time_code)).status_code == 201
+
+
+async def test_of_two_log_ins_at_once_with_one_code_one_works(phone: Phone) -> None:
+    await phone.ask()
+    one_time_code = await phone.text_message()
+    answers = await asyncio.gather(*(phone.log_in(one_time_code) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 401, 401, 401]
+
+
+async def test_guesses_that_come_at_once_have_no_more_tries(phone: Phone) -> None:
+    await phone.ask()
+    one_time_code = await phone.text_message()
+    await asyncio.gather(*(phone.log_in(wrong(one_time_code)) for _ in range(10)))
+    async with phone.services.pool.acquire() as conn:
+        assert await conn.fetchval("select tries from one_time_code") == 5
+    assert (await phone.log_in(one_time_code)).status_code == 401
+
+
+async def test_a_phone_that_two_log_in_with_at_once_has_one_account(pool: Pool, phone: Phone) -> None:
+    # Whoever stands at the second step of the log-in at the same moment meets in the directory of phones.
+    async def claim() -> int:
+        async with tx(pool) as conn:
+            return await accounts.account_of(conn, phone.services.vault, phone=PHONE, now=NOW)
+
+    assert len(set(await asyncio.gather(*(claim() for _ in range(8))))) == 1
+    async with pool.acquire() as conn:
+        assert await conn.fetchval("select count(*) from account") == 1
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(299, 201), (300, 401)])
