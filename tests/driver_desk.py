@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import httpx
 
@@ -70,7 +71,7 @@ class DriverDesk:
             **changes,
         }
 
-    async def credential(self, now: datetime, **changes: object) -> httpx.Response:
+    async def credential(self, now: datetime, **changes: Any) -> httpx.Response:
         return await self.of_card("POST", "/credentials", self.request(now, **changes))
 
 

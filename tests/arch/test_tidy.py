@@ -33,6 +33,7 @@ FLOAT_ROOMS = {
     "parkflow/serving.py": "time-outs of sockets",
     "parkflow/worker.py": "pauses between two looks",
     "parkflow/jobs/": "pauses between two looks",
+    "parkflow/limit/fallback.py": "the event loop's own clock",
     "parkflow/demo/": "progress and elapsed seconds, shown to people",
     "gate_sim/": "time-outs and pauses of simulated clients",
     "bench/": "measures",

@@ -1,5 +1,8 @@
 """Sealed values open only with their key and purpose; blind indexes tell nothing but equality."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,11 +38,12 @@ def test_a_cut_seal_does_not_open(length: int) -> None:
 
 def test_a_seal_belongs_to_its_purpose_owner_and_key() -> None:
     vault = Vault(KEY)
-    for opener, sealed in (
-        (lambda sealed: vault.open("plate", sealed), vault.seal("phone", b"x")),
-        (lambda sealed: vault.open_secret("issuer/2", sealed), vault.seal_secret("issuer/1", b"x")),
-        (lambda sealed: Vault(OTHER_KEY).open("phone", sealed), vault.seal("phone", b"x")),
-    ):
+    wrong: list[tuple[Callable[[bytes], bytes], bytes]] = [
+        (partial(vault.open, "plate"), vault.seal("phone", b"x")),
+        (partial(vault.open_secret, "issuer/2"), vault.seal_secret("issuer/1", b"x")),
+        (partial(Vault(OTHER_KEY).open, "phone"), vault.seal("phone", b"x")),
+    ]
+    for opener, sealed in wrong:
         with pytest.raises(SealBroken):
             opener(sealed)
 
