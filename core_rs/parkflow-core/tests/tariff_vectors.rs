@@ -242,6 +242,8 @@ fn hostile_texts_are_refused_in_bounded_work() {
     assert_eq!(refusal(&"[".repeat(100_000)).code, "tariff_syntax");
     assert_eq!(refusal(&"- ".repeat(50_000)).code, "tariff_syntax");
     assert_eq!(refusal(&" ".repeat(TEXT_BYTES_MAX + 1)).code, "tariff_syntax");
+    let fields: Vec<String> = (0..300).map(|number| format!("k{number}: 1")).collect();
+    assert!(refusal(&fields.join("\n")).message.contains("more than 256"));
     let many = "{unit: 1, price: 1, for: 1},".repeat(65);
     assert_eq!(
         refusal(&simple("", &format!("ladder: [{many}]"))).code,
@@ -249,6 +251,31 @@ fn hostile_texts_are_refused_in_bounded_work() {
     );
     let primes = "ladder: [{unit: 86399s, price: 1, bill: 1s, for: 1}, {unit: 86371s, price: 1, bill: 1s}]";
     assert_eq!(refusal(&simple("", primes)).path, "plans[0]");
+}
+
+#[test]
+fn a_refusal_is_one_short_line_whatever_the_text_says() {
+    let nasty = "\\n\\x07".repeat(5_000);
+    let ladder = "ladder: [{unit: 30, price: 100}]";
+    for text in [
+        format!("ptl: 1\n\"{nasty}\": 1"),
+        format!("\"{nasty}\": 1\n\"{nasty}\": 1"),
+        simple("", &format!("when: {{days: [\"{nasty}\"]}}, {ladder}")),
+        simple(
+            &format!("caps: [{{max: 1, over: cycle, bands: [\"{nasty}\"]}}],"),
+            ladder,
+        ),
+        simple("", &format!("when: {{from: \"{nasty}\"}}, {ladder}")),
+        simple("", ladder).replace("id: t,", "id: \"a\\0b\","),
+        simple("", ladder).replace("id: b,", &format!("id: {},", "b".repeat(101))),
+        simple("", ladder).replace("Asia/Shanghai", &format!("\"{nasty}\"")),
+    ] {
+        let shown = refusal(&text).to_string();
+        assert!(
+            shown.chars().count() < 500 && !shown.contains(char::is_control),
+            "{shown}"
+        );
+    }
 }
 
 #[test]

@@ -27,6 +27,23 @@ impl fmt::Display for TariffError {
 
 impl std::error::Error for TariffError {}
 
+/// Longest piece of a tariff text that an error repeats, in characters.
+const SHOWN_CHARS_MAX: usize = 60;
+
+/// A piece of the text as an error may repeat it: short, on one line.
+pub(super) fn shown(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut piece: String = characters
+        .by_ref()
+        .take(SHOWN_CHARS_MAX)
+        .flat_map(char::escape_debug)
+        .collect();
+    if characters.next().is_some() {
+        piece.push('…');
+    }
+    piece
+}
+
 /// A stay that a valid tariff does not price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PriceError {

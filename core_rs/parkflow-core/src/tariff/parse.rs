@@ -53,7 +53,7 @@ impl Tariff {
             .optional("dates")
             .map_or_else(|| Ok(DateSets::new()), |place| date_sets(&place))?;
         let plans_place = fields.required("plans")?;
-        let id = fields.required("id")?.text()?;
+        let id = fields.required("id")?.name()?;
         let plans = parse_plan::plans(
             &plans_place,
             PLANS_MAX,

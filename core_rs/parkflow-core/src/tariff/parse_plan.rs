@@ -1,7 +1,7 @@
 //! Reads plans: bands with their ladders, cycles, caps, and the number that makes every `bill` an integer.
 
 use super::calendar::DAY_S;
-use super::error::TariffError;
+use super::error::{shown, TariffError};
 use super::model::{Band, Cap, Condition, Cycle, Edge, Free, Grace, Length, Over, Plan, Restart, Step};
 use super::parse_when::{condition, time_of_day_s, weekday_and_time, whens, DateSets};
 use super::place::{Fields, Place, DURATION_SECONDS_MAX};
@@ -25,7 +25,7 @@ pub(super) fn plans(place: &Place<'_>, plans_max: usize, names: &Names<'_>) -> R
     for item in place.list(plans_max)? {
         let plan = plan(&item, names)?;
         if plans.iter().any(|other| other.id == plan.id) {
-            return Err(item.invalid(format!("a second plan `{}`; give each its own id", plan.id)));
+            return Err(item.invalid(format!("a second plan `{}`; give each its own id", shown(&plan.id))));
         }
         plans.push(plan);
     }
@@ -60,7 +60,7 @@ fn plan(place: &Place<'_>, names: &Names<'_>) -> Result<Plan, TariffError> {
         bands.push(draft.scaled(scale));
     }
     let mut plan = Plan {
-        id: fields.required("id")?.text()?.to_owned(),
+        id: fields.required("id")?.name()?.to_owned(),
         condition: optional_condition(&fields, dates)?,
         grace: fields.optional("grace").map(|place| grace(&place)).transpose()?,
         free: fields
@@ -165,7 +165,10 @@ fn band_drafts(place: &Place<'_>, dates: &DateSets) -> Result<Vec<BandDraft>, Ta
     for item in place.list(BANDS_MAX)? {
         let draft = band_draft(&item, dates)?;
         if drafts.iter().any(|other| other.band.id == draft.band.id) {
-            return Err(item.invalid(format!("a second band `{}`; give each its own id", draft.band.id)));
+            return Err(item.invalid(format!(
+                "a second band `{}`; give each its own id",
+                shown(&draft.band.id)
+            )));
         }
         drafts.push(draft);
     }
@@ -206,7 +209,7 @@ fn band_draft(place: &Place<'_>, dates: &DateSets) -> Result<BandDraft, TariffEr
     let when = fields
         .optional("when")
         .map_or_else(|| Ok(Vec::new()), |place| whens(&place, dates))?;
-    let id = fields.required("id")?.text()?.to_owned();
+    let id = fields.required("id")?.name()?.to_owned();
     Ok(BandDraft {
         band: Band {
             id,
@@ -310,7 +313,7 @@ fn cap(place: &Place<'_>, plan: &Plan, names: &Names<'_>) -> Result<Cap, TariffE
         for name in names.one_or_list(BANDS_MAX)? {
             let text = name.text()?;
             let index = plan.bands.iter().position(|band| band.id == text);
-            bands.push(index.ok_or_else(|| name.invalid(format!("`{text}` is not a band of this plan")))?);
+            bands.push(index.ok_or_else(|| name.invalid(format!("`{}` is not a band of this plan", shown(text))))?);
         }
         if bands.is_empty() {
             return Err(names.invalid("is an empty list; remove it to mean all bands"));
@@ -345,7 +348,7 @@ fn account_key(fields: &Fields<'_>, over: Over, plan: &Plan, names: &Names<'_>) 
             }
             let own = format!("{}/{}/{}", names.tariff_id, plan.id, plan.caps.len());
             Ok(Some(pool.map_or(Ok(own), |place| {
-                place.text().map(|name| format!("pool/{name}"))
+                place.name().map(|name| format!("pool/{name}"))
             })?))
         }
         (_, Some(place)) if pool.is_some() => Err(place.invalid("`pool` needs `scope: account`")),

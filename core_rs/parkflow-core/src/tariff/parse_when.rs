@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::calendar::{parse_day, DAY_S};
-use super::error::TariffError;
+use super::error::{shown, TariffError};
 use super::model::{Comparison, Condition, Days, When};
 use super::place::Place;
 
@@ -140,7 +140,8 @@ fn day_tokens(place: &Place<'_>, dates: &DateSets) -> Result<Days, TariffError> 
             (if negative { &mut days.dates_not } else { &mut days.dates }).extend(named);
         } else {
             return Err(token.invalid(format!(
-                "`{name}` is neither a weekday (mon … sun, mon-fri) nor a name under `dates`"
+                "`{}` is neither a weekday (mon … sun, mon-fri) nor a name under `dates`",
+                shown(name)
             )));
         }
     }
@@ -199,7 +200,7 @@ pub(super) fn condition(place: &Place<'_>, dates: &DateSets) -> Result<Condition
         if names.is_empty() {
             return Err(list.invalid("is an empty list; remove it to mean any"));
         }
-        names.iter().map(|item| item.text().map(str::to_owned)).collect()
+        names.iter().map(|item| item.name().map(str::to_owned)).collect()
     };
     let windows = |name: &str| {
         fields

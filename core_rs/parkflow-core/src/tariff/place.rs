@@ -1,12 +1,15 @@
 //! A node of the tariff text with its path, and the typed ways to read it; every refusal names both.
 
-use super::error::TariffError;
+use super::error::{shown, TariffError};
 use super::text::{Node, Value};
 
 /// Longest duration a tariff may name: ten years.
 pub(super) const DURATION_SECONDS_MAX: i64 = 3_660 * 86_400;
 /// Largest price in minor units; with the other bounds no sum leaves 128 bits.
 pub(super) const PRICE_MINOR_MAX: i64 = 1_000_000_000_000;
+/// Longest name of a tariff, plan, band, class, tag or pool.
+const NAME_CHARS_MAX: usize = 100;
+
 /// Fields that the language has and this engine refuses, wherever they stand.
 const FIELDS_NOT_PRICED: [&str; 6] = ["valid", "version_at", "like", "factor_bp", "table", "per_day_max"];
 
@@ -126,11 +129,26 @@ impl<'a> Place<'a> {
         matches!(self.node.value, Value::Null)
     }
 
+    /// Text; line breaks are its only control characters, so that it can be stored and shown.
     pub fn text(&self) -> Result<&'a str, TariffError> {
         match &self.node.value {
+            Value::Text(text) if text.contains(|c: char| c.is_control() && c != '\n') => {
+                Err(self.invalid("needs text without control characters"))
+            }
             Value::Text(text) if !text.is_empty() => Ok(text),
             _ => Err(self.invalid("needs text")),
         }
+    }
+
+    /// The name of a thing: a short text on one line.
+    pub fn name(&self) -> Result<&'a str, TariffError> {
+        let text = self.text()?;
+        if text.contains('\n') || text.chars().count() > NAME_CHARS_MAX {
+            return Err(self.invalid(format!(
+                "needs a name on one line of at most {NAME_CHARS_MAX} characters"
+            )));
+        }
+        Ok(text)
     }
 
     /// One of a few words.
@@ -203,8 +221,9 @@ impl<'a> Fields<'a> {
 }
 
 fn join(path: &str, name: &str) -> String {
+    let name = shown(name);
     if path.is_empty() {
-        name.to_owned()
+        name
     } else {
         format!("{path}.{name}")
     }

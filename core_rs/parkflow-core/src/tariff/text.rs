@@ -5,12 +5,14 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use super::error::TariffError;
+use super::error::{shown, TariffError};
 
 /// Longest tariff text in bytes; the largest known tariff has 12 kB.
 pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 /// Deepest nesting; the language itself needs 9.
 const DEPTH_MAX: usize = 24;
+/// Most fields of one map; the language has 16, a tariff names a few dozen sets of dates.
+const FIELDS_MAX: usize = 256;
 
 /// One value of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,8 +153,14 @@ impl Builder {
             ..
         }) = self.open.last_mut()
         {
+            if entries.len() >= FIELDS_MAX {
+                return Err(syntax(line, format!("a map with more than {FIELDS_MAX} fields")));
+            }
             if entries.iter().any(|(name, _)| name == text) {
-                return Err(syntax(line, format!("`{text}` is given twice; keep one of them")));
+                return Err(syntax(
+                    line,
+                    format!("`{}` is given twice; keep one of them", shown(text)),
+                ));
             }
             *key = Some(text.to_owned());
             return Ok(());
