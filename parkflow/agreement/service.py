@@ -1,6 +1,7 @@
 """Opening, confirming and ending agreements at their channel; the channel is asked outside every transaction."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -11,7 +12,7 @@ from parkflow.agreement.store import Agreement
 from parkflow.channel.port import Agreement as ChannelAgreement
 from parkflow.channel.port import Outcome
 from parkflow.db.conn import Conn
-from parkflow.db.transition import Change, Subject, transition
+from parkflow.db.transition import Change, IllegalTransition, Subject, transition
 from parkflow.db.tx import tx
 from parkflow.kit.errors import NotFound
 from parkflow.kit.ids import bucket_of, new_id, to_text
@@ -88,10 +89,9 @@ async def end(services: Services, *, bucket: int, agreement_id: int, now: dateti
     result = await services.channels[agreement.channel].unsign(agreement.channel_ref)
     if result.outcome is not Outcome.SUCCEEDED:
         return False
-    async with tx(services.pool) as conn:
-        current = await store.one(conn, bucket, agreement_id)
-        # Another worker may have been first.
-        if current is not None and AGREEMENT.allows(current.state, AgreementEvent.END):
+    # Another worker may have been first, also at this very moment.
+    with suppress(IllegalTransition):
+        async with tx(services.pool) as conn:
             await transition(conn, AGREEMENT, _subject(bucket, agreement_id), AgreementEvent.END, Change(now))
     return True
 
