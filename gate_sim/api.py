@@ -1,13 +1,15 @@
 """Calls of the service's JSON API by people and machines without a signature: drivers and operators."""
 
 import asyncio
+import json
 from typing import Any
 
-import httpx
+from gate_sim.http import Client, NoAnswer, Reply
 
 # A service that is restarting is back within seconds; people press the button again.
 _TRIES_MAX = 60
 _PAUSE_SECONDS = 0.25
+_SERVICE_UNAVAILABLE = 503
 
 
 class ApiRefusal(Exception):
@@ -20,7 +22,7 @@ class ApiRefusal(Exception):
 
 
 async def call(
-    client: httpx.AsyncClient,
+    client: Client,
     method: str,
     path: str,
     content: object | None = None,
@@ -31,31 +33,34 @@ async def call(
 
     A call that got no answer is made again: every call of the API may be repeated.
     """
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    headers = {"content-type": "application/json"} if content is not None else {}
+    if token is not None:
+        headers["authorization"] = f"Bearer {token}"
+    body = b"" if content is None else json.dumps(content).encode()
     for left in range(_TRIES_MAX - 1, -1, -1):
         try:
-            answer = await client.request(method, path, json=content, headers=headers)
-        except httpx.TransportError:
+            answer = await client.request(method, path, body=body, headers=headers)
+        except NoAnswer:
             if not left:
                 raise
             await asyncio.sleep(_PAUSE_SECONDS)
             continue
-        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and left:
+        if answer.status == _SERVICE_UNAVAILABLE and left:
             await asyncio.sleep(_PAUSE_SECONDS)
             continue
         return _content(answer, f"{method} {path}")
     raise AssertionError("the loop above returns or raises")
 
 
-def _content(answer: httpx.Response, call_name: str) -> dict[str, Any]:
+def _content(answer: Reply, call_name: str) -> dict[str, Any]:
     try:
-        content = answer.json() if answer.content else {}
+        content = answer.json() if answer.body else {}
     except ValueError:
-        content = {"detail": answer.text[:200]}
+        content = {"detail": answer.body[:200].decode(errors="replace")}
     if answer.is_success:
         return content if isinstance(content, dict) else {"items": content}
     raise ApiRefusal(
-        status=answer.status_code,
+        status=answer.status,
         code=str(content.get("code", "no_code")),
         detail=str(content.get("detail", "")),
         call=call_name,

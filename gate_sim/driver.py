@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from gate_sim.api import call
+from gate_sim.http import Client
 from gate_sim.phone import HeldCredential, Phone
 from gate_sim.wire import from_base64url, seconds_of, to_base64url, to_instant_text
 
@@ -28,8 +27,8 @@ class Person:
 class Offices:
     """The two doors a driver knocks at: the service and the channel that runs the wallet."""
 
-    service: httpx.AsyncClient
-    channel: httpx.AsyncClient
+    service: Client
+    channel: Client
     channel_name: str
     operator: str
 

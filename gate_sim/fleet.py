@@ -6,10 +6,9 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import httpx
-
 from gate_sim.driver import Driver
 from gate_sim.gate import Gate
+from gate_sim.http import Client
 from gate_sim.scenario import OFFLINE_MS, Screenshot, Trouble
 from gate_sim.town import Passage
 from gate_sim.uplink import Results
@@ -52,13 +51,13 @@ class Fleet:
         verdict = self.gates[screenshot.lot, "entry"].show(code, at_ms=screenshot.at_ms).verdict
         self.verdicts[verdict] += 1
 
-    async def upload(self, client: httpx.AsyncClient, *, at_ms: int) -> None:
+    async def upload(self, client: Client, *, at_ms: int) -> None:
         """Every gate with something in its journal and a working line sends it."""
         waiting = [gate for gate in self.gates.values() if gate.journal.last_seq > gate.journal.acked_seq]
         for results in await _bounded([gate.uplink.upload(client, at_ms=at_ms) for gate in waiting]):
             self.results.update(results)
 
-    async def sync(self, client: httpx.AsyncClient, *, at_ms: int) -> None:
+    async def sync(self, client: Client, *, at_ms: int) -> None:
         """Every gate with a working line fetches the bundle and sends a heartbeat."""
         await _bounded([_sync_one(gate, client, at_ms) for gate in self.gates.values()])
 
@@ -67,7 +66,7 @@ class Fleet:
         return sum(gate.journal.last_seq - gate.journal.acked_seq for gate in self.gates.values())
 
 
-async def _sync_one(gate: Gate, client: httpx.AsyncClient, at_ms: int) -> None:
+async def _sync_one(gate: Gate, client: Client, at_ms: int) -> None:
     await gate.uplink.refresh_bundle(client, at_ms=at_ms)
     await gate.uplink.heartbeat(client, at_ms=at_ms)
 

@@ -7,16 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from gate_sim.driver import Driver, Offices, Person
 from gate_sim.fleet import Fleet
 from gate_sim.gate import Gate, Post
+from gate_sim.http import Client
 from gate_sim.phone import Phone
 from gate_sim.seed import Seed
 
 TOWN_FILE = "town.json"
-_TIMEOUT_SECONDS = 30
 
 
 class TownUnreadable(Exception):
@@ -35,8 +33,8 @@ class Addresses:
     def offices(self) -> Offices:
         """Clients for both; the caller closes them."""
         return Offices(
-            httpx.AsyncClient(base_url=self.service_url, timeout=_TIMEOUT_SECONDS),
-            httpx.AsyncClient(base_url=self.channel_url, timeout=_TIMEOUT_SECONDS),
+            Client(self.service_url),
+            Client(self.channel_url),
             self.channel_name,
             self.operator,
         )

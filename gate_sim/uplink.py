@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 from http_message_signatures import HTTPMessageSigner, algorithms
 
 from gate_sim.bundle import BundleShelf
+from gate_sim.http import Client, NoAnswer, Reply
 from gate_sim.journal import Event, Journal
 from gate_sim.link import Link, LinkDown
 from gate_sim.wire import to_instant_text
@@ -30,6 +30,8 @@ _COVERED = ("@method", "@authority", "@path", "@query", "content-digest")
 # A service that is restarting is back within seconds; a gate asks again that long before it waits for the next minute.
 _TRIES_MAX = 40
 _PAUSE_SECONDS = 0.25
+_NOT_MODIFIED = 304
+_SERVICE_UNAVAILABLE = 503
 
 Results = Counter[str]
 
@@ -60,7 +62,7 @@ class Uplink:
         self._last_sync_ms: int | None = None
         self._offset_ms = 0
 
-    async def upload(self, client: httpx.AsyncClient, *, at_ms: int) -> Results:
+    async def upload(self, client: Client, *, at_ms: int) -> Results:
         """Send everything that is not acknowledged; how many scans got which result, over all sendings.
 
         Stops quietly when the line is down: the journal keeps the rest.
@@ -81,7 +83,7 @@ class Uplink:
                 raise UplinkRefused(f"gate {self._gate}: the service acknowledged nothing: {answer}")
         return results
 
-    async def heartbeat(self, client: httpx.AsyncClient, *, at_ms: int) -> bool:
+    async def heartbeat(self, client: Client, *, at_ms: int) -> bool:
         """Tell the service how far this gate's events go; learn the offset of its clock. False if the line is down."""
         content = {
             "epoch": self._journal.epoch,
@@ -98,18 +100,18 @@ class Uplink:
         self._last_sync_ms = at_ms
         return True
 
-    async def refresh_bundle(self, client: httpx.AsyncClient, *, at_ms: int) -> bool:
+    async def refresh_bundle(self, client: Client, *, at_ms: int) -> bool:
         """Fetch and take a newer bundle if there is one. False if the line is down."""
         headers = {} if self._etag is None else {"If-None-Match": self._etag}
         try:
             answer = await self._send(client, "GET", "bundle", b"", headers, at_ms)
         except LinkDown:
             return False
-        if answer.status_code == httpx.codes.NOT_MODIFIED:
+        if answer.status == _NOT_MODIFIED:
             return True
-        _raise_for(answer)
-        if json.loads(answer.content)["version"] > self._shelf.version:
-            self._shelf.take(answer.content, now_s=at_ms // 1000)
+        _raise_for("bundle", answer)
+        if answer.json()["version"] > self._shelf.version:
+            self._shelf.take(answer.body, now_s=at_ms // 1000)
         self._etag = answer.headers.get("etag")
         return True
 
@@ -129,28 +131,28 @@ class Uplink:
             "scans": scans,
         }
 
-    async def _post(self, client: httpx.AsyncClient, what: str, content: object, at_ms: int) -> dict[str, Any]:
+    async def _post(self, client: Client, what: str, content: object, at_ms: int) -> dict[str, Any]:
         body = json.dumps(content, separators=(",", ":")).encode()
         answer = await self._send(client, "POST", what, body, {"Content-Type": "application/json"}, at_ms)
-        _raise_for(answer)
+        _raise_for(what, answer)
         parsed: dict[str, Any] = answer.json()
         return parsed
 
     async def _send(
-        self, client: httpx.AsyncClient, method: str, what: str, body: bytes, headers: dict[str, str], at_ms: int
-    ) -> httpx.Response:
+        self, client: Client, method: str, what: str, body: bytes, headers: dict[str, str], at_ms: int
+    ) -> Reply:
         if not self._link.is_up(at_ms):
             raise LinkDown
-        url = f"{client.base_url}/v1/gates/{self._gate}/{what}".replace("//v1", "/v1")
+        url = f"{client.base_url}/v1/gates/{self._gate}/{what}"
         for _ in range(_TRIES_MAX):
             # Signed again for each try: the service takes a nonce once.
             message = self._signed(method, url, headers, body, at_ms)
             try:
-                answer = await client.request(method, url, content=body, headers=message.headers)
-            except httpx.TransportError:
+                answer = await client.request(method, url, body=body, headers=message.headers)
+            except NoAnswer:
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            if answer.status != _SERVICE_UNAVAILABLE:
                 return answer
             await asyncio.sleep(_PAUSE_SECONDS)
         raise LinkDown
@@ -181,12 +183,12 @@ def _within_bytes(events: Sequence[Event]) -> Sequence[Event]:
     return events
 
 
-def _raise_for(answer: httpx.Response) -> None:
+def _raise_for(what: str, answer: Reply) -> None:
     if answer.is_success:
         return
     try:
         problem = answer.json()
         reason = f"{problem.get('code')}: {problem.get('detail')}"
     except ValueError:
-        reason = answer.text[:200]
-    raise UplinkRefused(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {reason}")
+        reason = answer.body[:200].decode(errors="replace")
+    raise UplinkRefused(f"{what}: {answer.status} {reason}")

@@ -1,16 +1,20 @@
 """A gate's uploads: signed, repeated until acknowledged, silent while the line is down."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-import httpx
 import pytest
 from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolver, VerifyResult, algorithms
 
+from gate_sim.http import Client
 from gate_sim.uplink import UplinkRefused
 from tests.unit.gate_sim.signed import NOW_S, make_gate, phone_with_credential
+from tests.unit.gate_sim.stand_in import HangUp, Request, standing_in
 
 NOW_MS = NOW_S * 1000
 
@@ -19,26 +23,28 @@ NOW_MS = NOW_S * 1000
 class Service:
     """The other end of the line: acknowledges what it is sent and remembers the requests."""
 
-    requests: list[httpx.Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     known: set[tuple[int, int]] = field(default_factory=set)
     failures: int = 0
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    def __call__(self, request: Request) -> tuple[int, Any]:
         self.requests.append(request)
         if self.failures:
             self.failures -= 1
-            raise httpx.ReadTimeout("the answer did not come", request=request)
-        batch = json.loads(request.content)
+            raise HangUp
+        batch = json.loads(request.body)
         results = []
         for scan in batch["scans"]:
             event = (batch["epoch"], scan["seq"])
             results.append({"seq": scan["seq"], "result": "duplicate" if event in self.known else "accepted"})
             self.known.add(event)
         acked = max(seq for _, seq in self.known)
-        return httpx.Response(200, json={"epoch": batch["epoch"], "acked_seq": acked, "results": results})
+        return 200, {"epoch": batch["epoch"], "acked_seq": acked, "results": results}
 
-    def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.MockTransport(self), base_url="http://127.0.0.1:8000")
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Client]:
+        async with standing_in(self) as url, Client(url) as client:
+            yield client
 
 
 async def test_everything_is_sent_once_and_forgotten(tmp_path: Path) -> None:
@@ -59,7 +65,7 @@ async def test_a_lost_answer_makes_the_gate_send_the_batch_twice(tmp_path: Path)
     gate.link.answers_lost_at_ms.append(NOW_MS)
     async with service.client() as client:
         assert await gate.uplink.upload(client, at_ms=NOW_MS + 60_000) == {"accepted": 1, "duplicate": 1}
-    first, second = (json.loads(request.content)["scans"] for request in service.requests)
+    first, second = (json.loads(request.body)["scans"] for request in service.requests)
     assert first == second
 
 
@@ -104,11 +110,10 @@ async def test_a_refusal_of_the_service_is_said_with_its_code(tmp_path: Path) ->
     gate = make_gate(tmp_path)
     gate.show("PF1:", at_ms=NOW_MS)
 
-    def refuse(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(403, json={"code": "gate_quarantined", "detail": "call the operator"})
+    def refuse(request: Request) -> tuple[int, Any]:
+        return 403, {"code": "gate_quarantined", "detail": "call the operator"}
 
-    client = httpx.AsyncClient(transport=httpx.MockTransport(refuse), base_url="http://127.0.0.1:8000")
-    async with client:
+    async with standing_in(refuse) as url, Client(url) as client:
         with pytest.raises(UplinkRefused, match="gate_quarantined"):
             await gate.uplink.upload(client, at_ms=NOW_MS)
     assert gate.journal.unacknowledged(10)
@@ -126,6 +131,6 @@ class _Keys(HTTPSignatureKeyResolver):
         raise AssertionError("nothing is signed here")
 
 
-def _verify(request: httpx.Request) -> list[VerifyResult]:
+def _verify(request: Request) -> list[VerifyResult]:
     verifier = HTTPMessageVerifier(signature_algorithm=algorithms.ED25519, key_resolver=_Keys())
-    return list(verifier.verify(request, max_age=timedelta(days=36_500), expect_tag="parkflow-gate"))
+    return list(verifier.verify(request, max_age=timedelta(days=36_500), expect_tag="parkflow-gate", body=request.body))
