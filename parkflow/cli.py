@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "invariants": ("parkflow.day_commands", "invariants", "Check everything that must never be false."),
     "operator": ("parkflow.operator_commands", "operator", "Make operators."),
     "reconcile": ("parkflow.day_commands", "reconcile", "Compare our book with a channel's bill."),
+    "demo": ("parkflow.demo.cli", "demo", "Run a real day of parking through the whole chain."),
     "worker": ("parkflow.day_commands", "worker", "Run the pipelines and the schedule."),
     "tariff": ("parkflow.tariff.cli", "tariff", "Check tariffs, price stays, run case files."),
     "serve": ("parkflow.serving", "serve_command", "Run the HTTP service."),

@@ -1,0 +1,123 @@
+"""The demo in small: a morning of the real day with everything that goes wrong on it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate_sim.clock import VirtualClock
+from tests.flow.demo_process import LIMIT_SECONDS, command, environment, figures_of, run
+
+pytestmark = pytest.mark.timeout(LIMIT_SECONDS + 20)
+SMALL = ("demo", "--stays=40", "--json")
+HAPPENS = (
+    "scans_duplicate",
+    "scans_replayed",
+    "scans_offline",
+    "scans_after_cutoff",
+    "attempts_declined",
+    "attempts_unknown_seen",
+    "cards_frozen",
+    "issue_refused_in_arrears",
+    "denied_at_gate",
+    "repaid_minor",
+    "returns_completed",
+    "returns_blocked",
+    "deposits_refunded_minor",
+)
+MUST_BE_NOTHING = (
+    "ledger_imbalance_minor",
+    "book_difference_minor",
+    "invariant_violations",
+    "attempts_unknown_left",
+    "stays_unexplained",
+    "scans_left_in_gates",
+    "bills_broken",
+)
+
+
+@pytest.fixture(scope="module")
+def quiet() -> dict[str, Any]:
+    """The figures of a run in which nobody is killed."""
+    done = run(*SMALL)
+    assert done.returncode == 0, done.stderr
+    return figures_of(done.stdout)
+
+
+def test_everything_that_goes_wrong_on_the_day_is_visible(quiet: dict[str, Any]) -> None:
+    assert {name: quiet[name] for name in HAPPENS if not quiet[name]} == {}
+
+
+def test_the_books_agree_in_the_end(quiet: dict[str, Any]) -> None:
+    assert {name: quiet[name] for name in MUST_BE_NOTHING} == dict.fromkeys(MUST_BE_NOTHING, 0)
+    assert quiet["stays"] == 40
+    assert quiet["stays_priced"] + quiet["stays_explained"] == 40
+    assert quiet["charged_minor"] == quiet["paid_minor"] + quiet["arrears_minor"] + quiet["due_minor"]
+
+
+def test_four_days_are_closed_one_card_comes_back_two_are_held(quiet: dict[str, Any]) -> None:
+    assert (quiet["days_closed"], quiet["returns_completed"], quiet["returns_blocked"]) == (4, 1, 2)
+    assert quiet["deposits_refunded_minor"] == 2_000
+
+
+def test_the_same_seed_gives_the_same_figures_with_api_and_worker_killed(quiet: dict[str, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "town"
+    folder.mkdir()
+    tmp_path.chmod(0o755)
+    with subprocess.Popen(
+        command(*SMALL, f"--data-dir={folder}"), stdout=subprocess.PIPE, text=True, env=environment()
+    ) as demo:
+        try:
+            for hour, names in ((14, ["worker"]), (15, ["api"]), (17, ["worker", "api"])):
+                _wait_for(folder, datetime(2017, 10, 20, hour, tzinfo=UTC))
+                for name in names:
+                    _kill(folder, name)
+            output, _ = demo.communicate(timeout=LIMIT_SECONDS)
+        finally:
+            demo.terminate()
+    assert demo.returncode == 0
+    killed = figures_of(output)
+    assert {**killed, "elapsed_s": 0} == {**quiet, "elapsed_s": 0}
+
+
+def test_nothing_of_it_runs_on_when_the_demo_is_killed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with subprocess.Popen(
+        command(*SMALL, f"--data-dir={tmp_path}"), stdout=subprocess.DEVNULL, env=environment()
+    ) as demo:
+        _wait_for(tmp_path, datetime(2017, 10, 20, 10, 31, tzinfo=UTC))
+        ids = [int(line.split()[1]) for line in (tmp_path / "processes").read_text().splitlines()]
+        demo.kill()
+    assert len(ids) == 3
+    _until(lambda: not any(_runs(pid) for pid in ids))
+
+
+def _wait_for(folder: Path, instant: datetime) -> None:
+    """Until the demo's clock has come to `instant`."""
+    _until((folder / "clock").exists)
+    clock = VirtualClock(folder / "clock")
+    _until(lambda: clock.now() >= instant)
+
+
+def _kill(folder: Path, name: str) -> None:
+    ids = dict(line.split() for line in (folder / "processes").read_text().splitlines())
+    os.kill(int(ids[name]), signal.SIGKILL)
+
+
+def _runs(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def _until(holds: Any) -> None:
+    deadline = time.monotonic() + 90
+    while not holds():
+        assert time.monotonic() < deadline, "this never came true"
+        time.sleep(0.02)
