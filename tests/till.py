@@ -186,6 +186,8 @@ class Till:
     async def check_books(self) -> None:
         """Our ledger and the channel's book tell the same, once nothing is unknown."""
         assert await self.value("select count(*) from attempt where state in ('recorded', 'sent', 'unknown')") == 0
+        with self.book.change():
+            self.book.decide_pending(now_ms=SharedTime(self.clock).now_ms())
         theirs = self.book.totals()
         ours = await self.row(
             "select coalesce(sum(amount_minor) filter (where debit_kind = 'channel_clearing'), 0)::bigint as taken,"
@@ -227,6 +229,8 @@ async def open_till(
             timeout_seconds=2,
         )
         services = replace(services_over(pool, clock), channels=Channels({"sim": channel}))
-        yield Till(services, clock, book, address)
-        await channel.aclose()
+        try:
+            yield Till(services, clock, book, address)
+        finally:
+            await channel.aclose()
     book.close()

@@ -79,7 +79,7 @@ async def mark_sent(conn: Conn, recorded: Sequence[Recorded], *, owner: str, now
 
 async def over_ceiling(conn: Conn, charges: Sequence[Charge], *, settings: Settings, now: datetime) -> set[int]:
     """Charges that were declined as often as a channel bears in a day or a month."""
-    often = [charge.charge_id for charge in charges if charge.declined_count >= settings.declines_per_24_hours_max]
+    often = [charge.charge_id for charge in charges if charge.attempt_count >= settings.declines_per_24_hours_max]
     if not often:
         return set()
     counts = await store.count_recent_declines(conn, often, day_ago=now - _DAY, month_ago=now - _MONTH)
