@@ -77,7 +77,6 @@ class Figures:
     deposits_paid_minor: int
     bills_matched: int
     bills_broken: int
-    clock_stops: int
 
     def wrong(self) -> list[str]:
         """The names of the figures that must be nothing and are not."""
@@ -134,7 +133,6 @@ async def collect(conn: Conn, story: Story, *, operator_id: int, book: Book, res
         stays_paid_at_machine=len(story.paid_at_machine),
         scans_left_in_gates=story.fleet.left_in_journals(),
         denied_at_gate=story.fleet.verdicts["denied"],
-        clock_stops=story.pace.stops,
     )
 
 

@@ -33,7 +33,6 @@ class Pace:
     clock: VirtualClock
     pool: Pool
     stack: Stack
-    stops: int = field(default=0)
 
     @property
     def now(self) -> datetime:
@@ -55,7 +54,6 @@ class Pace:
 
     async def _stop_at(self, instant: datetime) -> None:
         self.clock.move_to(instant)
-        self.stops += 1
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _WAIT_SECONDS_MAX
         while not await self._value(_SQL.worker_caught_up, instant):

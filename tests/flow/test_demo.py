@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from gate_sim.clock import VirtualClock
+from tests.embedded import temporary_data_dir
 from tests.flow.demo_process import LIMIT_SECONDS, command, environment, figures_of, run
 
 pytestmark = pytest.mark.timeout(LIMIT_SECONDS + 20)
@@ -50,6 +52,13 @@ def quiet() -> dict[str, Any]:
     return figures_of(done.stdout)
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data directory for one run."""
+    with temporary_data_dir() as data_dir:
+        yield data_dir
+
+
 def test_everything_that_goes_wrong_on_the_day_is_visible(quiet: dict[str, Any]) -> None:
     assert {name: quiet[name] for name in HAPPENS if not quiet[name]} == {}
 
@@ -66,10 +75,7 @@ def test_four_days_are_closed_one_card_comes_back_two_are_held(quiet: dict[str, 
     assert quiet["deposits_refunded_minor"] == 2_000
 
 
-def test_the_same_seed_gives_the_same_figures_with_api_and_worker_killed(quiet: dict[str, Any], tmp_path: Path) -> None:
-    folder = tmp_path / "town"
-    folder.mkdir()
-    tmp_path.chmod(0o755)
+def test_the_same_seed_gives_the_same_figures_with_api_and_worker_killed(quiet: dict[str, Any], folder: Path) -> None:
     with subprocess.Popen(
         command(*SMALL, f"--data-dir={folder}"), stdout=subprocess.PIPE, text=True, env=environment()
     ) as demo:
@@ -86,13 +92,12 @@ def test_the_same_seed_gives_the_same_figures_with_api_and_worker_killed(quiet: 
     assert {**killed, "elapsed_s": 0} == {**quiet, "elapsed_s": 0}
 
 
-def test_nothing_of_it_runs_on_when_the_demo_is_killed(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
+def test_nothing_of_it_runs_on_when_the_demo_is_killed(folder: Path) -> None:
     with subprocess.Popen(
-        command(*SMALL, f"--data-dir={tmp_path}"), stdout=subprocess.DEVNULL, env=environment()
+        command(*SMALL, f"--data-dir={folder}"), stdout=subprocess.DEVNULL, env=environment()
     ) as demo:
-        _wait_for(tmp_path, datetime(2017, 10, 20, 10, 31, tzinfo=UTC))
-        ids = [int(line.split()[1]) for line in (tmp_path / "processes").read_text().splitlines()]
+        _wait_for(folder, datetime(2017, 10, 20, 10, 31, tzinfo=UTC))
+        ids = [int(line.split()[1]) for line in (folder / "processes").read_text().splitlines()]
         demo.kill()
     assert len(ids) == 3
     _until(lambda: not any(_runs(pid) for pid in ids))
