@@ -31,6 +31,8 @@ from parkflow.parking import service as parking
 from parkflow.refund import service as refunds
 from parkflow.services import Services
 
+# How soon a worker that has room takes over what another one left.
+_LOOK_SECONDS: Final = 1
 _LOG = logging.getLogger(__name__)
 ServiceStep = Callable[[Services, Turn], Awaitable[int]]
 
@@ -166,9 +168,10 @@ async def _tended(services: Services, leases: Leases, buckets_max: int) -> Async
 
 
 async def _tend_on(services: Services, leases: Leases, buckets_max: int) -> None:
-    """Renew at a third of the lifetime, so that two failures in a row lose nothing."""
+    """Renew at a third of the lifetime, so that two failures in a row lose nothing; look sooner while there is room."""
     while True:
-        await asyncio.sleep(leases.lifetime.total_seconds() / 3)
+        third = leases.lifetime.total_seconds() / 3
+        await asyncio.sleep(third if len(leases.buckets) >= buckets_max else min(third, _LOOK_SECONDS))
         try:
             await in_tx(services.pool, lambda conn: _tend(conn, leases, services.clock.wall(), buckets_max))
         except (ParkflowError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -10,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from parkflow.db.conn import Conn, Pool
 from parkflow.db.pool import open_pool
 from parkflow.db.tx import tx
+from parkflow.invariants import checks
 from parkflow.servers import Servers
 from parkflow.settings import Settings
 from tests.embedded import cloned_database, start_with_template, temporary_data_dir
@@ -52,3 +53,11 @@ async def conn(pool: Pool) -> AsyncIterator[Conn]:
 def clock() -> HeldClock:
     """A clock that stands at noon of Friday 2017-10-20 in Charlottesville until the test moves it."""
     return HeldClock(datetime(2017, 10, 20, 16, tzinfo=UTC))
+
+
+@pytest.fixture
+async def check_invariants(pool: Pool, clock: HeldClock) -> AsyncIterator[None]:
+    """After the test, every invariant must hold in its database at the instant of its clock."""
+    yield
+    broken = [found for found in await checks.run(pool, now=clock.now()) if found.violations]
+    assert broken == []

@@ -29,13 +29,28 @@ from parkflow.kit.ids import bucket_of, new_id
 from parkflow.ledger import service as ledger
 from parkflow.refund import service as refunds
 from parkflow.services import Services
+from parkflow.tariff import service as tariffs
 from tests import seed
 from tests.edge import services_over
 from tests.held_clock import HeldClock
 
 SECRET = bytes(32)
 OWNER = "test:worker"
-TARIFF_SHA256 = bytes(range(32))
+# A cent a second: a fee is chosen by how long a stay lasts.
+TARIFF = """
+ptl: 1
+id: test
+currency: USD
+minor_exponent: 2
+timezone: America/New_York
+plans:
+  - id: meter
+    cycle: stay
+    edge: split
+    bands:
+      - id: all
+        ladder: [{unit: 1s, price: 1}]
+"""
 
 
 class Driver(NamedTuple):
@@ -55,6 +70,7 @@ class World:
     operator_id: int
     lot_id: int
     gate_id: int
+    tariff_sha256: bytes
     people: httpx.AsyncClient
     channel_time: SetTime
     leases: Leases
@@ -125,7 +141,7 @@ class World:
 
     async def park(self, card_id: int, fee_minor: int) -> int:
         """A stay that has just ended and is priced; its charge is due now. Returns its id."""
-        self.advance(minutes=5)
+        self.advance(seconds=fee_minor + 60)
         stay_id = new_id(bucket_of(card_id))
         async with tx(self.pool) as conn:
             await conn.execute(
@@ -140,11 +156,11 @@ class World:
                 self.operator_id,
                 self.lot_id,
                 self.gate_id,
-                self.now - timedelta(minutes=1),
+                self.now - timedelta(seconds=fee_minor),
                 self.now,
                 fee_minor,
                 stay_id % 10**9,
-                TARIFF_SHA256,
+                self.tariff_sha256,
             )
             await charges.raise_for_priced(conn, [bucket_of(stay_id)], now=self.now, deduct_delay_seconds=0)
         return stay_id
@@ -211,16 +227,16 @@ async def day_world(pool: Pool, clock: HeldClock, folder: Path) -> AsyncIterator
         )
         services = replace(services_over(pool, clock), channels=Channels({seed.CHANNEL: channel}))
         async with tx(pool) as conn:
-            operator_id, lot_id, gate_id = await _place(conn, services, address, clock.now())
+            operator_id, lot_id, gate_id, tariff_sha256 = await _place(conn, services, address, clock.now())
         leases = Leases(OWNER, timedelta(minutes=5))
-        world = World(services, clock, operator_id, lot_id, gate_id, people, at, leases)
+        world = World(services, clock, operator_id, lot_id, gate_id, tariff_sha256, people, at, leases)
         await world.hold_leases()
         yield world
         await channel.aclose()
     book.close()
 
 
-async def _place(conn: Conn, services: Services, address: str, now: datetime) -> tuple[int, int, int]:
+async def _place(conn: Conn, services: Services, address: str, now: datetime) -> tuple[int, int, int, bytes]:
     operator_id = await seed.operator(conn, services.vault)
     await seed.channel(conn, services.vault, base_url=address)
     await ledger.ensure_open_day(conn, operator_id, now)
@@ -250,16 +266,10 @@ async def _place(conn: Conn, services: Services, address: str, now: datetime) ->
         seed.NOW,
     )
     await conn.execute(
-        "insert into tariff_version (operator_id, sha256, tariff_id, version, source, currency, time_zone, created_at)"
-        " values ($1, $2, 'test', 1, '', 'USD', 'America/New_York', $3)",
-        operator_id,
-        TARIFF_SHA256,
-        seed.NOW,
-    )
-    await conn.execute(
         "insert into lot_channel (lot_id, channel, state, updated_at) values ($1, $2, 'live', $3)",
         lot_id,
         seed.CHANNEL,
         seed.NOW,
     )
-    return operator_id, lot_id, gate_id
+    tariff = await tariffs.publish(conn, operator_id=operator_id, source=TARIFF, now=now)
+    return operator_id, lot_id, gate_id, tariff.sha256

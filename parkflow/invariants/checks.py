@@ -9,6 +9,7 @@ from typing import Final
 from parkflow.cutoff import service as cutoff
 from parkflow.db.conn import Conn, Pool
 from parkflow.db.sql import load
+from parkflow.invariants import prices
 
 QUERIES: Final = load(__file__)
 _NAME: Final = re.compile(r"([il])(\d\d)_(\w+)")
@@ -35,6 +36,7 @@ async def run_on(conn: Conn, *, now: datetime) -> Sequence[Finding]:
     for name, statement in dict(QUERIES).items():
         violations = await conn.fetchval(statement, *([now] if "$1" in statement else []))
         found.append(_finding(name, int(violations)))
+    found.append(_finding("i14_a_fee_is_what_its_tariff_version_gives", await prices.count_differing(conn)))
     found.append(_finding("i15_a_closed_day_counts_up_to_the_same_bytes", len(await cutoff.differing_days(conn))))
     return sorted(found, key=lambda finding: (finding.invariant[0], int(finding.invariant[2:]), finding.rule))
 
