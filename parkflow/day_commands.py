@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Final, TypeVar
 
 import click
@@ -18,6 +19,7 @@ from parkflow.kit.clock import clock_from_environment
 from parkflow.kit.ids import from_text
 from parkflow.operator import service as operators
 from parkflow.reconciliation import service as reconciliation
+from parkflow.reconciliation.service import Report
 from parkflow.servers import embedded_servers
 from parkflow.services import Services, open_services
 from parkflow.serving import prepare_database
@@ -70,16 +72,26 @@ def close_day(operator_text: str, day: datetime, as_json: bool) -> None:
 @click.command()
 @click.option("--channel", required=True, help="The channel's name.")
 @click.option("--date", "day", type=_DATE, required=True, help="The bill's day in the channel's time zone.")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A bill that was fetched before, in the channel's own form; left out, it is fetched.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON.")
-def reconcile(channel: str, day: datetime, as_json: bool) -> None:
+def reconcile(channel: str, day: datetime, path: Path | None, as_json: bool) -> None:
     """Compare our book with the channel's bill of a day; exit code 1 when a line breaks.
 
     What the bill says of orders that we do not know the end of is settled by it.
     """
-    report = with_services(
-        "parkflow reconcile",
-        lambda services: reconciliation.run(services, channel=channel, day=day.date(), now=services.clock.now()),
-    )
+
+    content = None if path is None else path.read_bytes()
+
+    async def compare(services: Services) -> Report:
+        bill = None if content is None else services.channels[channel].read_bill(day.date(), content)
+        return await reconciliation.run(services, channel=channel, day=day.date(), now=services.clock.now(), bill=bill)
+
+    report = with_services("parkflow reconcile", compare)
     if as_json:
         click.echo(json.dumps(asdict(report), default=str))
     else:

@@ -117,6 +117,13 @@ class BillNotReady(ParkflowError):
     status = 409
 
 
+class BillMalformed(ParkflowError):
+    """The file is not the channel's bill of that day, or does not add up."""
+
+    code = "bill_malformed"
+    status = 422
+
+
 class SignatureInvalid(ParkflowError):
     """The message is not signed by the channel, or too old."""
 
@@ -175,6 +182,9 @@ class Channel(Protocol):
 
     async def fetch_bill(self, day: date) -> Bill:
         """The bill of a day in the channel's own time zone. Raises BillNotReady, ChannelUnavailable."""
+
+    def read_bill(self, day: date, content: bytes) -> Bill:
+        """The bill of a day from a file that was fetched before, in the channel's own form. Raises BillMalformed."""
 
     async def aclose(self) -> None:
         """Close its connections."""

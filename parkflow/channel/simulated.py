@@ -19,6 +19,7 @@ from parkflow.channel import simulated_wire as wire
 from parkflow.channel.port import (
     Agreement,
     Bill,
+    BillMalformed,
     BillNotReady,
     BillRow,
     ChannelUnavailable,
@@ -137,6 +138,15 @@ class SimulatedChannel:
             return _bill(day, answer)
         except (ValueError, KeyError, TypeError) as error:
             raise ChannelUnavailable(f"the bill of {day} from {self.name} does not add up: {error}") from error
+
+    def read_bill(self, day: date, content: bytes) -> Bill:
+        try:
+            answer = json.loads(content)
+            if answer["day"] != day.isoformat():
+                raise ValueError(f"it is the bill of {answer['day']}")
+            return _bill(day, answer)
+        except (ValueError, KeyError, TypeError) as error:
+            raise BillMalformed(f"the file is not a bill of {self.name} for {day}: {error}") from error
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -6,7 +6,8 @@ from datetime import date
 import pytest
 
 from gate_sim.channel.plan import Plan
-from parkflow.channel.port import Bill, BillNotReady, ChannelUnknown
+from parkflow.channel.port import Bill, BillMalformed, BillNotReady, ChannelUnknown
+from parkflow.channel.simulated_wire import request_headers
 from parkflow.charge import deduct
 from parkflow.db.tx import tx
 from parkflow.kit.money import Minor
@@ -15,7 +16,7 @@ from parkflow.reconciliation.rules import BreakClass
 from parkflow.reconciliation.service import Report
 from parkflow.refund import service as refunds
 from tests import seed
-from tests.day_world import OWNER, World
+from tests.day_world import OWNER, SECRET, World
 
 DAY = date(2017, 10, 20)
 
@@ -107,3 +108,20 @@ async def test_a_bill_that_is_not_made_yet_and_a_channel_that_is_not_there_are_r
         await run(world)
     with pytest.raises(ChannelUnknown):
         await reconciliation.run(world.services, channel="nobody", day=DAY, now=world.now)
+
+
+async def test_a_bill_from_a_file_is_checked_like_one_that_was_fetched(world: World) -> None:
+    await paid_day(world)
+    channel = world.services.channels[seed.CHANNEL]
+    file = await bill_file(world)
+    assert (await run(world, channel.read_bill(DAY, file))).matched == 2
+    for wrong in (b"", b"{}", file.replace(b"2900", b"2901"), file.replace(b'2017-10-20",', b'2017-10-19",')):
+        with pytest.raises(BillMalformed):
+            channel.read_bill(DAY, wrong)
+
+
+async def bill_file(world: World) -> bytes:
+    """What the channel hands out for a day, as a person would keep it."""
+    target = f"/v1/bills/{DAY}?zone=America/New_York"
+    headers = request_headers(SECRET, now=world.clock.wall(), method="GET", target=target, body=b"")
+    return (await world.people.get(target, headers=headers)).content
