@@ -1,18 +1,16 @@
-"""A small HTTP/1.1 client (RFC 9112): one request at a time on kept connections, bodies with Content-Length.
+"""HTTP as phones and gates speak it: JSON bodies over kept connections, and one word for every way to get no answer."""
 
-Thousands of phones and gates share a machine with the service they test, so their requests must cost next to nothing.
-"""
-
-import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-ANSWER_SECONDS = 30
-HEAD_BYTES_MAX = 64 * 1024
-_NO_BODY = frozenset({204, 304})
+import aiohttp
+from yarl import URL
+
+ANSWER_SECONDS: Final = 30
+# Shorter than a server keeps an idle connection, so that a request does not meet the server's own hanging up.
+_IDLE_SECONDS: Final = 4
 
 
 class NoAnswer(Exception):
@@ -21,7 +19,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; names of headers are lower case."""
+    """An answer; names of headers are found in any case."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,50 +35,35 @@ class Reply:
 
 
 @dataclass(slots=True)
-class _Connection:
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    used: bool = False
-
-
 class Client:
     """Requests to one service at `base_url` (`http://host:port`); any number at once, each on its own connection."""
 
-    def __init__(self, base_url: str) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme != "http" or parts.hostname is None or parts.path.strip("/"):
-            raise ValueError(f"an address looks like http://127.0.0.1:8000, not {base_url!r}")
-        self.base_url = f"http://{parts.netloc}"
-        self._host, self._port = parts.hostname, parts.port or 80
-        self._authority = parts.netloc
-        self._idle: list[_Connection] = []
+    base_url: str
+    _session: aiohttp.ClientSession | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        url = URL(self.base_url)
+        if url.scheme != "http" or url.host is None or url.path.strip("/"):
+            raise ValueError(f"an address looks like http://127.0.0.1:8000, not {self.base_url!r}")
+        self.base_url = f"http://{url.authority}"
 
     async def request(
         self, method: str, target: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Reply:
         """Send one request; `target` is a path with query, or a whole address at this service. Raises NoAnswer."""
-        target = target.removeprefix(self.base_url)
-        lines = [f"{method} {target} HTTP/1.1", f"host: {self._authority}", f"content-length: {len(body)}"]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-        message = "\r\n".join([*lines, "", ""]).encode() + body
-        while True:
-            connection = self._idle.pop() if self._idle else await self._connect()
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    return await self._exchange(connection, message)
-            except (OSError, EOFError, asyncio.LimitOverrunError, ValueError, LookupError) as error:
-                connection.writer.close()
-                # A kept connection may have been closed at the other end since; a new one tells.
-                if not connection.used:
-                    raise NoAnswer(f"{method} {target}: {error}") from error
-            except BaseException:
-                connection.writer.close()
-                raise
+        # What gates sign is the target as it is on the wire, so it is taken as encoded already.
+        url = URL(self.base_url + target.removeprefix(self.base_url), encoded=True)
+        try:
+            async with self._open().request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
+                return Reply(answer.status, answer.headers, await answer.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise NoAnswer(f"{method} {url.path}: {error!r}") from error
 
     async def aclose(self) -> None:
         """Close the connections that are kept."""
-        while self._idle:
-            self._idle.pop().writer.close()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def __aenter__(self) -> "Client":
         return self
@@ -88,22 +71,11 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _connect(self) -> _Connection:
-        try:
-            return _Connection(*await asyncio.open_connection(self._host, self._port, limit=HEAD_BYTES_MAX))
-        except OSError as error:
-            raise NoAnswer(f"{self.base_url}: {error}") from error
+    def _open(self) -> aiohttp.ClientSession:
+        # A session belongs to the loop it is made in, so it is made at the first request.
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS)
+            timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+        return self._session
 
-    async def _exchange(self, connection: _Connection, message: bytes) -> Reply:
-        connection.writer.write(message)
-        status_line, *lines = (await connection.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        status = int(status_line.split(" ", 2)[1])
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
-        length = 0 if status in _NO_BODY else int(headers["content-length"])
-        reply = Reply(status, headers, await connection.reader.readexactly(length))
-        if headers.get("connection", "").lower() == "close":
-            connection.writer.close()
-        else:
-            connection.used = True
-            self._idle.append(connection)
-        return reply
