@@ -6,7 +6,7 @@ Nothing sleeps for the sake of time: a night passes as fast as the worker can wo
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from gate_sim.clock import VirtualClock
@@ -20,6 +20,8 @@ _POLL_SECONDS: Final = 0.002
 _WAIT_SECONDS_MAX: Final = 90
 # Between appointments that lie closer than this, nothing that falls due in between is given a stop of its own.
 _STOPS_WORTH: Final = timedelta(minutes=5)
+# Gates upload every minute; the worker may be this far behind them, as in life, so that both work at once.
+_LAG_MAX: Final = timedelta(minutes=3)
 # What falls due within this time of each other is done at one stop.
 _STOP_GRAIN: Final = timedelta(seconds=30)
 
@@ -33,6 +35,7 @@ class Pace:
     clock: VirtualClock
     pool: Pool
     stack: Stack
+    _caught_up_to: datetime = field(default=datetime.min.replace(tzinfo=UTC))
 
     @property
     def now(self) -> datetime:
@@ -42,6 +45,13 @@ class Pace:
     def now_ms(self) -> int:
         return int(self.now.timestamp() * 1000)
 
+    async def run_ahead_to(self, instant: datetime) -> None:
+        """Let time pass until `instant` without waiting for the worker, unless it would fall too far behind."""
+        if instant - self._caught_up_to > _LAG_MAX:
+            await self.go_to(instant)
+        else:
+            self.clock.move_to(instant)
+
     async def go_to(self, instant: datetime) -> None:
         """Let time pass until `instant`, with a stop wherever something falls due on the way."""
         while instant - self.now > _STOPS_WORTH:
@@ -49,8 +59,7 @@ class Pace:
             if due is None or due >= instant:
                 break
             await self._stop_at(max(due, self.now + _STOP_GRAIN))
-        if instant > self.now:
-            await self._stop_at(instant)
+        await self._stop_at(instant)
 
     async def _stop_at(self, instant: datetime) -> None:
         self.clock.move_to(instant)
@@ -61,6 +70,7 @@ class Pace:
             if loop.time() > deadline:
                 raise DemoFailed(f"the worker did not catch up with {instant.isoformat()}; see logs/worker.log")
             await asyncio.sleep(_POLL_SECONDS)
+        self._caught_up_to = instant
 
     async def _next_due(self) -> datetime | None:
         due: datetime | None = await self._value(_SQL.next_due, self.now)
@@ -75,16 +85,20 @@ class Pace:
 class Agenda:
     """What happens when: appointments are kept in order of time, and of entry at the same time."""
 
-    _appointments: list[tuple[datetime, int, Action]] = field(default_factory=list)
+    _appointments: list[tuple[datetime, int, Action, bool]] = field(default_factory=list)
 
     def add(self, at: datetime, action: Action) -> None:
         """Do `action` at `at`, when all that was due by then has been done."""
-        self._appointments.append((at, len(self._appointments), action))
+        self._appointments.append((at, len(self._appointments), action, True))
+
+    def add_traffic(self, at: datetime, action: Action) -> None:
+        """Do `action` at `at`, whether or not the worker has come so far."""
+        self._appointments.append((at, len(self._appointments), action, False))
 
     async def keep(self, pace: Pace, *, done: Callable[[int, int], None]) -> None:
         """Keep every appointment; `done` is told how many of how many are behind."""
         appointments = sorted(self._appointments, key=lambda appointment: appointment[:2])
-        for number, (at, _, action) in enumerate(appointments, start=1):
-            await pace.go_to(at)
+        for number, (at, _, action, waits) in enumerate(appointments, start=1):
+            await (pace.go_to(at) if waits else pace.run_ahead_to(at))
             await action()
             done(number, len(appointments))

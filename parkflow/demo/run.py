@@ -177,9 +177,8 @@ async def _prepare(wishes: Wishes, stage: _Stage, services: Services) -> tuple[S
         if not await conn.fetchval(_SQL.is_empty):
             raise DatabaseNotEmpty
     secret = secrets.token_bytes(32)
-    await _start_channel(stage, plan, secret)
     office = await found_operator(services, channel_url=stage.channel_url, channel_secret=secret, now=now)
-    await _start_service(stage)
+    await _start_processes(stage, plan, secret)
     service = Client(stage.service_url)
     office = await open_lots(service, office, plan.lots, source=wishes.tariff, now=now)
     gates = await install_gates(service, office, seed=plan.seed, folder=stage.settings.data_dir / "gates", now=now)
@@ -196,7 +195,7 @@ async def _prepare(wishes: Wishes, stage: _Stage, services: Services) -> tuple[S
     return Story(plan, pace, Fleet(gates, people.drivers), people, service), office
 
 
-async def _start_channel(stage: _Stage, plan: Plan, secret: bytes) -> None:
+async def _start_processes(stage: _Stage, plan: Plan, secret: bytes) -> None:
     channel = stage.stack.add(
         "channel",
         "gate_sim",
@@ -208,13 +207,10 @@ async def _start_channel(stage: _Stage, plan: Plan, secret: bytes) -> None:
         f"--notify-url={stage.service_url}/v1/channels/{CHANNEL}/notifications",
         environment={"GATE_SIM_CHANNEL_SECRET": secret.hex()},
     )
-    await stage.stack.answers(channel, stage.channel_url, "/v1/book")
-
-
-async def _start_service(stage: _Stage) -> None:
     port = {"PARKFLOW_API_PORT": str(urlsplit(stage.service_url).port)}
     api = stage.stack.add("api", "parkflow", "serve", environment=port)
     stage.stack.add("worker", "parkflow", "worker")
+    await stage.stack.answers(channel, stage.channel_url, "/v1/book")
     await stage.stack.answers(api, stage.service_url, "/readyz")
 
 

@@ -60,7 +60,7 @@ class Story:
         for clock_time in _SYNCS:
             agenda.add(self.plan.at(day, clock_time), self._sync)
         for minute, passages in groupby(passages_of(stays), key=lambda passage: passage.at_ms // _MINUTE_MS):
-            agenda.add(self._instant((minute + 1) * _MINUTE_MS), partial(self._play, list(passages)))
+            agenda.add_traffic(self._instant((minute + 1) * _MINUTE_MS), partial(self._play, list(passages)))
 
     def _add_trouble(self, agenda: Agenda) -> None:
         trouble = self.plan.trouble
