@@ -17,6 +17,7 @@ import uvloop
 
 from gate_sim.api import call
 from gate_sim.clock import VirtualClock
+from gate_sim.driver import Offices
 from gate_sim.fleet import Fleet
 from gate_sim.http import Client
 from gate_sim.save import Addresses, save_town
@@ -83,8 +84,8 @@ class _Stage:
     servers: Servers
     stack: Stack
     clock: VirtualClock
-    service_url: str
-    channel_url: str
+    service: Client
+    channel: Client
 
 
 @contextlib.contextmanager
@@ -125,15 +126,15 @@ async def _run(
         rest = await _compare_with_channel(stage, story.pace.now, wishes.plan)
         findings = await checks.run(services.pool, now=story.pace.now)
         rest["invariant_violations"] = checks.violated(findings)
-        book = await _book(stage.channel_url)
+        totals = await call(stage.channel, "GET", "/v1/book")
+        book = Book(totals["succeeded_minor"], totals["refunded_minor"])
         rest["elapsed_s"] = (SystemClock().monotonic_ns() - began_ns) // _NS
         async with services.pool.acquire() as conn:
             figures = await collect(conn, story, operator_id=office.operator_id, book=book, rest=rest)
             lots = await lot_figures(conn, operator_id=office.operator_id, plan=wishes.plan)
         broken = [f"{finding.invariant} {finding.rule}" for finding in findings if finding.violations]
-        told = Told(figures, lots, broken, stage.service_url, stage.channel_url)
+        told = Told(figures, lots, broken, stage.service.base_url, stage.channel.base_url)
         save_town(settings.data_dir, _addresses(stage, office), story.fleet, wishes.plan.seed)
-        await story.service.aclose()
         if linger is not None:
             await _linger(stage.clock, linger(told))
     return told
@@ -147,15 +148,12 @@ async def _stage(wishes: Wishes, settings: Settings, servers: Servers) -> AsyncI
     clock = VirtualClock(folder / "clock", wishes.plan.at(0, _START))
     environment = child_environment(PARKFLOW_DATA_DIR=str(folder), PARKFLOW_CLOCK=f"file:{clock.path}")
     service_port, channel_port = free_port(wishes.port), free_port()
-    async with kept_up(Stack(folder, environment)) as stack:
-        yield _Stage(
-            settings,
-            servers,
-            stack,
-            clock,
-            f"http://127.0.0.1:{service_port}",
-            f"http://127.0.0.1:{channel_port}",
-        )
+    async with (
+        kept_up(Stack(folder, environment)) as stack,
+        Client(f"http://127.0.0.1:{service_port}") as service,
+        Client(f"http://127.0.0.1:{channel_port}") as channel,
+    ):
+        yield _Stage(settings, servers, stack, clock, service, channel)
 
 
 @contextlib.asynccontextmanager
@@ -177,12 +175,12 @@ async def _prepare(wishes: Wishes, stage: _Stage, services: Services) -> tuple[S
         if not await conn.fetchval(_SQL.is_empty):
             raise DatabaseNotEmpty
     secret = secrets.token_bytes(32)
-    office = await found_operator(services, channel_url=stage.channel_url, channel_secret=secret, now=now)
+    office = await found_operator(services, channel_url=stage.channel.base_url, channel_secret=secret, now=now)
     await _start_processes(stage, plan, secret)
-    service = Client(stage.service_url)
+    service = stage.service
     office = await open_lots(service, office, plan.lots, source=wishes.tariff, now=now)
     gates = await install_gates(service, office, seed=plan.seed, folder=stage.settings.data_dir / "gates", now=now)
-    people = invite(plan, _addresses(stage, office).offices())
+    people = invite(plan, Offices(service, stage.channel, CHANNEL, office.operator))
     signed = 0
 
     def one_more() -> None:
@@ -202,16 +200,16 @@ async def _start_processes(stage: _Stage, plan: Plan, secret: bytes) -> None:
         "channel",
         f"--seed={plan.seed.number}",
         f"--book={stage.settings.data_dir / 'channel.sqlite'}",
-        f"--port={urlsplit(stage.channel_url).port}",
+        f"--port={urlsplit(stage.channel.base_url).port}",
         f"--clock=file:{stage.clock.path}",
-        f"--notify-url={stage.service_url}/v1/channels/{CHANNEL}/notifications",
+        f"--notify-url={stage.service.base_url}/v1/channels/{CHANNEL}/notifications",
         environment={"GATE_SIM_CHANNEL_SECRET": secret.hex()},
     )
-    port = {"PARKFLOW_API_PORT": str(urlsplit(stage.service_url).port)}
+    port = {"PARKFLOW_API_PORT": str(urlsplit(stage.service.base_url).port)}
     api = stage.stack.add("api", "parkflow", "serve", environment=port)
     stage.stack.add("worker", "parkflow", "worker")
-    await stage.stack.answers(channel, stage.channel_url, "/v1/book")
-    await stage.stack.answers(api, stage.service_url, "/readyz")
+    await stage.stack.answers(channel, stage.channel.base_url, "/v1/book")
+    await stage.stack.answers(api, stage.service.base_url, "/readyz")
 
 
 async def _compare_with_channel(stage: _Stage, now: datetime, plan: Plan) -> dict[str, int]:
@@ -227,14 +225,8 @@ async def _compare_with_channel(stage: _Stage, now: datetime, plan: Plan) -> dic
     return {"bills_matched": matched, "bills_broken": broken}
 
 
-async def _book(channel_url: str) -> Book:
-    async with Client(channel_url) as client:
-        totals = await call(client, "GET", "/v1/book")
-    return Book(totals["succeeded_minor"], totals["refunded_minor"])
-
-
 def _addresses(stage: _Stage, office: Office) -> Addresses:
-    return Addresses(stage.service_url, stage.channel_url, CHANNEL, office.operator)
+    return Addresses(stage.service.base_url, stage.channel.base_url, CHANNEL, office.operator)
 
 
 async def _linger(clock: VirtualClock, until: Awaitable[None]) -> None:

@@ -40,6 +40,12 @@ _MUST_BE_NOTHING: Final = (
 )
 
 
+_NEXT: Final = """\
+The fees differ from 2017 where coins bought less than the 90-cent minimum of cards, or one stay was several payments.
+Next: docs/architecture.md follows a car through the code; `parkflow demo --serve` leaves everything running;
+`parkflow tariff price …` prices one stay line by line; `parkflow --help` lists every command."""
+
+
 class Told(Protocol):
     """What a summary is made from."""
 
@@ -93,6 +99,7 @@ def show(told: Told, console: Console) -> None:
     for rule in told.broken_rules:
         console.print(f"       {rule}", style="red")
     console.print(f"\n{figures.stays} stays of {figures.drivers} drivers in {figures.elapsed_s} s.")
+    console.print(_NEXT, soft_wrap=True)
 
 
 def _lot_table(lots: Sequence[Lot], figures: Figures) -> Table:
