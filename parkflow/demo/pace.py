@@ -6,7 +6,7 @@ Nothing sleeps for the sake of time: a night passes as fast as the worker can wo
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from gate_sim.clock import VirtualClock
@@ -20,8 +20,6 @@ _POLL_SECONDS: Final = 0.002
 _WAIT_SECONDS_MAX: Final = 90
 # Between appointments that lie closer than this, nothing that falls due in between is given a stop of its own.
 _STOPS_WORTH: Final = timedelta(minutes=5)
-# Gates upload every minute; the worker may be this far behind them, as in life, so that both work at once.
-_LAG_MAX: Final = timedelta(minutes=3)
 # What falls due within this time of each other is done at one stop.
 _STOP_GRAIN: Final = timedelta(seconds=30)
 
@@ -35,7 +33,6 @@ class Pace:
     clock: VirtualClock
     pool: Pool
     stack: Stack
-    _caught_up_to: datetime = field(default=datetime.min.replace(tzinfo=UTC))
 
     @property
     def now(self) -> datetime:
@@ -45,15 +42,17 @@ class Pace:
     def now_ms(self) -> int:
         return int(self.now.timestamp() * 1000)
 
-    async def run_ahead_to(self, instant: datetime) -> None:
-        """Let time pass until `instant` without waiting for the worker, unless it would fall too far behind."""
-        if instant - self._caught_up_to > _LAG_MAX:
-            await self.go_to(instant)
-        else:
-            self.clock.move_to(instant)
+    async def go_on_to(self, instant: datetime) -> None:
+        """Let time pass until `instant`, and do not wait for what the worker does then: gates upload meanwhile.
+
+        What was due before is done first; a clock that moved in the middle of it would let chance in.
+        """
+        await self._caught_up()
+        self.clock.move_to(instant)
 
     async def go_to(self, instant: datetime) -> None:
         """Let time pass until `instant`, with a stop wherever something falls due on the way."""
+        await self._caught_up()
         while instant - self.now > _STOPS_WORTH:
             due = await self._next_due()
             if due is None or due >= instant:
@@ -63,14 +62,17 @@ class Pace:
 
     async def _stop_at(self, instant: datetime) -> None:
         self.clock.move_to(instant)
+        await self._caught_up()
+
+    async def _caught_up(self) -> None:
+        """Wait until the worker has done all that is due now. Raises DemoFailed when it cannot."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _WAIT_SECONDS_MAX
-        while not await self._value(_SQL.worker_caught_up, instant):
+        while not await self._value(_SQL.worker_caught_up, self.now):
             self.stack.check()
             if loop.time() > deadline:
-                raise DemoFailed(f"the worker did not catch up with {instant.isoformat()}; see logs/worker.log")
+                raise DemoFailed(f"the worker did not catch up with {self.now.isoformat()}; see logs/worker.log")
             await asyncio.sleep(_POLL_SECONDS)
-        self._caught_up_to = instant
 
     async def _next_due(self) -> datetime | None:
         due: datetime | None = await self._value(_SQL.next_due, self.now)
@@ -92,13 +94,13 @@ class Agenda:
         self._appointments.append((at, len(self._appointments), action, True))
 
     def add_traffic(self, at: datetime, action: Action) -> None:
-        """Do `action` at `at`, whether or not the worker has come so far."""
+        """Do `action` at `at`, while the worker does what is due then."""
         self._appointments.append((at, len(self._appointments), action, False))
 
     async def keep(self, pace: Pace, *, done: Callable[[int, int], None]) -> None:
         """Keep every appointment; `done` is told how many of how many are behind."""
         appointments = sorted(self._appointments, key=lambda appointment: appointment[:2])
         for number, (at, _, action, waits) in enumerate(appointments, start=1):
-            await (pace.go_to(at) if waits else pace.run_ahead_to(at))
+            await (pace.go_to(at) if waits else pace.go_on_to(at))
             await action()
             done(number, len(appointments))

@@ -16,7 +16,7 @@ from parkflow.demo.people import People, get_credentials
 from parkflow.demo.plan import PAYDAY_MINOR, Plan, Role
 
 _MINUTE_MS: Final = 60_000
-_SYNCS: Final = (time(12), time(16), time(21, 30))
+_SYNCS: Final = (time(6, 45), time(13), time(21, 30))
 _LATE_LINE_IS_BACK: Final = time(6)
 
 
@@ -48,15 +48,12 @@ class Story:
         for day in range(1, last + 4):
             # The worker cuts off as soon as it sees that the day has turned at 04:00.
             agenda.add(self.plan.at(day, time(4, 1)), self._upload)
-        for day in range(last, last + 3):
-            agenda.add(self.plan.at(day, time(21, 30)), self._sync)
         agenda.add(self.plan.at(last + 3, time(4, 40)), self._sync)
         agenda.add(self.plan.at(last + 3, time(5)), self._look_at_returns)
         return agenda
 
     def _add_day(self, agenda: Agenda, day: int, stays: Sequence[RealStay]) -> None:
         agenda.add(self.plan.at(day, time(6, 30)), self._ask_credentials)
-        agenda.add(self.plan.at(day, time(6, 45)), self._sync)
         for clock_time in _SYNCS:
             agenda.add(self.plan.at(day, clock_time), self._sync)
         for minute, passages in groupby(passages_of(stays), key=lambda passage: passage.at_ms // _MINUTE_MS):
