@@ -15,7 +15,7 @@ from parkflow.db.sql import load
 from parkflow.demo.stack import DemoFailed, Stack
 
 _SQL = load(__file__)
-_POLL_SECONDS: Final = 0.002
+_POLL_SECONDS: Final = 0.005
 # A worker that was killed holds its leases for seconds of real time; far more than that is a fault.
 _WAIT_SECONDS_MAX: Final = 90
 # Between appointments that lie closer than this, nothing that falls due in between is given a stop of its own.

@@ -14,6 +14,10 @@ select min(due)
         select min(release_after) from card_return
          where state in ('requested', 'waiting', 'blocked') and release_after > $1) as coming
 
+-- name: cards_in_arrears
+-- Cards with arrears that are not paid yet.
+select distinct bucket, card_id from arrears where cleared_at is null
+
 -- name: is_empty
 -- Whether nothing was ever set up in this database.
 select not exists (select from operator)

@@ -188,9 +188,10 @@ async def _prepare(wishes: Wishes, stage: _Stage, services: Services) -> tuple[S
         signed += 1
         wishes.progress("signing up", signed, len(people.drivers))
 
-    await sign_up(people, plan, Mailbox(services), done=one_more)
+    mailbox = Mailbox(services)
+    await sign_up(people, plan, mailbox, done=one_more)
     pace = Pace(stage.clock, services.pool, stage.stack)
-    return Story(plan, pace, Fleet(gates, people.drivers), people, service), office
+    return Story(plan, pace, Fleet(gates, people.drivers), people, mailbox, service), office
 
 
 async def _start_processes(stage: _Stage, plan: Plan, secret: bytes) -> None:

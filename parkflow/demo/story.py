@@ -11,6 +11,7 @@ from gate_sim.fleet import Fleet
 from gate_sim.http import Client
 from gate_sim.scenario import OFFLINE_MS
 from gate_sim.town import Passage, RealStay, passages_of
+from parkflow.demo.mailbox import Mailbox
 from parkflow.demo.pace import Agenda, Pace
 from parkflow.demo.people import People, get_credentials
 from parkflow.demo.plan import PAYDAY_MINOR, Plan, Role
@@ -28,6 +29,7 @@ class Story:
     pace: Pace
     fleet: Fleet
     people: People
+    mailbox: Mailbox
     service: Client
     paid_at_machine: set[str] = field(default_factory=set)
     repaid_minor: int = 0
@@ -44,7 +46,7 @@ class Story:
         self._add_first_night(agenda)
         self._add_first_morning(agenda)
         last = len(self.plan.days)
-        agenda.add(self.plan.at(last, time(6, 30)), self._ask_credentials)
+        agenda.add(self.plan.at(last, time(6, 30)), self._ask_again)
         for day in range(1, last + 4):
             # The worker cuts off as soon as it sees that the day has turned at 04:00.
             agenda.add(self.plan.at(day, time(4, 1)), self._upload)
@@ -109,6 +111,12 @@ class Story:
     async def _ask_credentials(self) -> None:
         wanted = self.people.drivers.keys() - self._given_up
         await get_credentials(self.people, wanted, now_s=self.pace.now_ms // 1000)
+
+    async def _ask_again(self) -> None:
+        """After the last day only those ask for a new credential who were told of arrears: they want to know."""
+        told = await self.mailbox.cards_told_of_arrears()
+        wanted = {name for name, driver in self.people.drivers.items() if driver.card in told}
+        await get_credentials(self.people, wanted - self._given_up, now_s=self.pace.now_ms // 1000)
 
     async def _give_up(self, roles: Sequence[Role]) -> None:
         for name in self.plan.drivers_in(*roles):
