@@ -25,6 +25,7 @@ _TOTALS: Final = (
     ("cards frozen at a cut-off", "cards_frozen"),
     ("credentials refused because of arrears", "issue_refused_in_arrears"),
     ("frozen cards turned away at a gate", "denied_at_gate"),
+    ("stays paid at the machine for want of a code", "stays_paid_at_machine"),
     ("cards returned, deposit refunded", "returns_completed"),
     ("card returns held back", "returns_blocked"),
     ("business days closed", "days_closed"),
