@@ -30,6 +30,7 @@ from parkflow.operator import service as operators
 from parkflow.parking import service as parking
 from parkflow.refund import service as refunds
 from parkflow.services import Services
+from parkflow.views import due
 
 # How soon a worker that has room takes over what another one left.
 _LOOK_SECONDS: Final = 1
@@ -122,6 +123,11 @@ STEPS: Final[Sequence[tuple[str, StepKind, ServiceStep, timedelta]]] = (
 """What a worker does, in this order: name, how it stands to the day's end, the work, how long it rests when idle."""
 
 
+async def _idle(services: Services, turn: Turn) -> frozenset[str]:
+    async with services.pool.acquire() as conn:
+        return due.STEPS - await due.due_steps(conn, owner=turn.owner, buckets=turn.buckets, now=turn.now)
+
+
 async def run_worker(services: Services, *, buckets_max: int, stop: asyncio.Event) -> None:
     """Work until `stop` is set; holds at most `buckets_max` buckets, so that several workers share all of them."""
     owner = new_owner()
@@ -133,6 +139,7 @@ async def run_worker(services: Services, *, buckets_max: int, stop: asyncio.Even
         steps=[Step(name, kind, partial(work, services), every) for name, kind, work, every in STEPS],
         held=lambda: leases.buckets if leases.are_valid(services.clock.wall()) else [],
         buckets_per_call=services.settings.buckets_per_statement,
+        idle=partial(_idle, services),
         stop=stop,
     )
     async with _tended(services, leases, buckets_max):

@@ -33,6 +33,13 @@ class Turn:
 
 
 StepWork = Callable[[Turn], Awaitable[int]]
+Idle = Callable[[Turn], Awaitable[frozenset[str]]]
+"""Names of steps that would find nothing in a turn; cheaper to ask than to run them all."""
+
+
+async def nothing_known(turn: Turn) -> frozenset[str]:
+    """No step is known to be idle: all are run."""
+    return frozenset()
 
 
 class StepKind(Enum):
@@ -76,7 +83,7 @@ class _Failure:
 class Rounds:
     """Runs the steps over the buckets that this process holds; `stop` ends it after the step at hand.
 
-    held: the buckets held now. buckets_per_call: how many a step is given at once.
+    held: the buckets held now. buckets_per_call: how many a step is given at once. idle: which steps to leave out.
     """
 
     pool: Pool
@@ -85,6 +92,7 @@ class Rounds:
     steps: Sequence[Step]
     held: Callable[[], Sequence[int]]
     buckets_per_call: int
+    idle: Idle = nothing_known
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _failures: dict[str, _Failure] = field(default_factory=dict)
     _rests_until: dict[str, datetime] = field(default_factory=dict)
@@ -112,17 +120,31 @@ class Rounds:
 
     async def _run_all(self, kind: StepKind, now: datetime) -> _Tally:
         tally = _Tally()
+        turns = [Turn(self.owner, buckets, now) for buckets in self._portions(kind)]
+        idle = [await self._idle_in(turn, kind) for turn in turns]
         for step in self.steps:
             if step.kind is not kind or self.stop.is_set() or now < self._rests_until.get(step.name, now):
                 continue
             before = tally.done + tally.failed
-            for buckets in self._portions(kind):
-                result = await self._run_step(step, Turn(self.owner, buckets, now))
+            for turn, idle_here in zip(turns, idle, strict=True):
+                if step.name in idle_here:
+                    continue
+                result = await self._run_step(step, turn)
                 tally.done += result or 0
                 tally.failed += result is None
             if step.every and tally.done + tally.failed == before:
                 self._rests_until[step.name] = now + step.every
         return tally
+
+    async def _idle_in(self, turn: Turn, kind: StepKind) -> frozenset[str]:
+        if kind is StepKind.DAY_END:
+            return frozenset()
+        try:
+            return await self.idle(turn)
+        except Exception:
+            # The steps find out themselves what is wrong, and back off.
+            _LOG.exception("the look for due work failed; every step is run")
+            return frozenset()
 
     def _portions(self, kind: StepKind) -> list[Sequence[int]]:
         held = self.held()

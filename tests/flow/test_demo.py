@@ -43,6 +43,10 @@ MUST_BE_NOTHING = (
     "bills_broken",
 )
 
+# How the run went, not how it ended: a gate sends again what a killed API did not acknowledge, and an attempt whose
+# worker is killed is asked about by the next one whether or not the channel's answer would have been clear.
+ON_THE_WAY = {"elapsed_s", "scans_sent", "scans_duplicate", "attempts_unknown_seen"}
+
 
 @pytest.fixture(scope="module")
 def quiet() -> dict[str, Any]:
@@ -75,7 +79,7 @@ def test_four_days_are_closed_one_card_comes_back_two_are_held(quiet: dict[str, 
     assert quiet["deposits_refunded_minor"] == 2_000
 
 
-def test_the_same_seed_gives_the_same_figures_with_api_and_worker_killed(quiet: dict[str, Any], folder: Path) -> None:
+def test_a_run_with_api_and_worker_killed_ends_with_the_same_figures(quiet: dict[str, Any], folder: Path) -> None:
     with subprocess.Popen(
         command(*SMALL, f"--data-dir={folder}"), stdout=subprocess.PIPE, text=True, env=environment()
     ) as demo:
@@ -89,7 +93,12 @@ def test_the_same_seed_gives_the_same_figures_with_api_and_worker_killed(quiet: 
             demo.terminate()
     assert demo.returncode == 0
     killed = figures_of(output)
-    assert {**killed, "elapsed_s": 0} == {**quiet, "elapsed_s": 0}
+    assert {name: killed[name] for name in quiet.keys() - ON_THE_WAY} == {
+        name: quiet[name] for name in quiet.keys() - ON_THE_WAY
+    }
+    # What was sent again was recognised.
+    assert killed["scans_accepted"] - quiet["scans_accepted"] == 0
+    assert killed["scans_sent"] - quiet["scans_sent"] == killed["scans_duplicate"] - quiet["scans_duplicate"] >= 0
 
 
 def test_nothing_of_it_runs_on_when_the_demo_is_killed(folder: Path) -> None:
