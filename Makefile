@@ -20,7 +20,7 @@ RUST_SOURCES := $(shell find core_rs -name target -prune -o -type f \( -name '*.
 PACKAGES := .venv/.packages-installed
 EXTENSION := .venv/.extension-built
 
-.PHONY: help demo test bench lint lint-rust lint-python all-rust all-python test-rust test-python docs lock clean setup
+.PHONY: help demo test bench lint lint-rust lint-python all-rust all-python test-rust test-python test-flow docs lock clean setup
 
 help:  ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,7 @@ test: $(EXTENSION)  ## run every check and every test
 all-rust:
 	@$(MAKE) lint-rust
 	$(MAKE) test-rust
+	$(MAKE) test-flow
 
 all-python:
 	@$(MAKE) lint-python
@@ -77,7 +78,11 @@ test-rust: $(PACKAGES)
 
 # A test that builds the wheel must not look for this make's job slots, which pytest does not pass on.
 test-python: $(EXTENSION)
-	@env -u MAKEFLAGS $(BIN)/python -m pytest
+	@env -u MAKEFLAGS $(BIN)/python -m pytest --ignore=tests/flow
+
+# The whole demo, several times over, beside the other tests.
+test-flow: $(EXTENSION)
+	@env -u MAKEFLAGS $(BIN)/python -m pytest tests/flow
 
 $(PACKAGES): .ci/requirements.txt
 	@command -v $(PYTHON) > /dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 2; }
