@@ -6,6 +6,7 @@ from typing import final
 __all__ = [
     "AccountHistory",
     "Code",
+    "CredentialCache",
     "CredentialFields",
     "DenyList",
     "Fee",
@@ -42,6 +43,7 @@ __all__ = [
     "overpayment_refunded",
     "pair_scans",
     "public_key",
+    "public_key_refusal",
     "read_code",
     "refusal_reasons",
     "seal_subject",
@@ -58,6 +60,7 @@ __all__ = [
 def public_key(secret: bytes) -> bytes: ...
 def sign(secret: bytes, message: bytes) -> bytes: ...
 def check_public_key(public_key: bytes) -> bool: ...
+def public_key_refusal(public_key: bytes) -> str | None: ...
 def ed25519_verify(public_key: bytes, message: bytes, signature: bytes) -> bool: ...
 def ed25519_verify_batch(items: Sequence[tuple[bytes, bytes, bytes]]) -> list[bool]: ...
 def sign_message(secret: bytes, purpose: str, message: bytes) -> bytes: ...
@@ -79,8 +82,17 @@ def verify_code(
     policy: Policy,
     deny: DenyList | None = None,
     replay: ReplayCache | None = None,
+    cache: CredentialCache | None = None,
 ) -> Verdict: ...
-def verify_codes(texts: Sequence[str], at_s: Sequence[int], *, keys: KeySet, policy: Policy) -> list[Verdict]: ...
+def verify_codes(
+    texts: Sequence[str],
+    at_s: Sequence[int],
+    *,
+    keys: KeySet,
+    policy: Policy,
+    cache: CredentialCache | None = None,
+    threads: int | None = None,
+) -> list[Verdict]: ...
 
 @final
 class CredentialFields:
@@ -193,6 +205,11 @@ class ReplayCache:
     def capacity(self) -> int: ...
     def remember(self, code_id: bytes, useless_after_s: int) -> None: ...
     def __contains__(self, code_id: bytes, /) -> bool: ...
+    def __len__(self) -> int: ...
+
+@final
+class CredentialCache:
+    def __new__(cls, capacity: int) -> CredentialCache: ...
     def __len__(self) -> int: ...
 
 @final

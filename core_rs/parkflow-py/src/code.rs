@@ -5,7 +5,10 @@ mod keys;
 mod memory;
 mod verdict;
 
-use parkflow_core::code::{self, NothingDenied, NothingSeen, Reason, SUBJECT_BYTES, SUBJECT_KEY_BYTES};
+use core::num::NonZeroUsize;
+use std::thread;
+
+use parkflow_core::code::{self, NothingDenied, NothingSeen, Reason, Trust, SUBJECT_BYTES, SUBJECT_KEY_BYTES};
 use parkflow_core::ed25519::SECRET_BYTES;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -15,7 +18,7 @@ use crate::ed25519::{exact, fill_from_os};
 
 use credential::{Code, CredentialFields};
 use keys::{IssuerKey, KeySet, Policy};
-use memory::{DeniedSubjects, ReplayCache};
+use memory::{CredentialCache, DeniedSubjects, ReplayCache};
 use verdict::Verdict;
 
 /// Adds this part's names to the extension module.
@@ -37,6 +40,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Policy>()?;
     module.add_class::<DeniedSubjects>()?;
     module.add_class::<ReplayCache>()?;
+    module.add_class::<CredentialCache>()?;
     module.add_class::<Verdict>()?;
     Ok(())
 }
@@ -106,7 +110,8 @@ fn decode_base45<'py>(py: Python<'py>, text: &Bound<'_, PyString>) -> PyResult<B
 }
 
 #[pyfunction]
-#[pyo3(signature = (text, *, now_s, keys, policy, deny = None, replay = None))]
+#[pyo3(signature = (text, *, now_s, keys, policy, deny = None, replay = None, cache = None))]
+#[expect(clippy::too_many_arguments, reason = "they are keywords on Python's side")]
 fn verify_code(
     text: &Bound<'_, PyString>,
     now_s: i64,
@@ -114,31 +119,28 @@ fn verify_code(
     policy: &Policy,
     deny: Option<&DeniedSubjects>,
     replay: Option<&ReplayCache>,
+    cache: Option<&CredentialCache>,
 ) -> Verdict {
     let seen = text.to_string_lossy();
     let denied: &(dyn code::DenyList + Sync) = deny.map_or(&NothingDenied, |deny| &deny.0);
+    let trust = trust_of(keys, cache);
     let verdict = text.py().detach(|| match replay {
-        None => code::verify_code(seen.as_bytes(), now_s, &keys.0, &policy.0, denied, &mut NothingSeen),
-        Some(replay) => code::verify_code(
-            seen.as_bytes(),
-            now_s,
-            &keys.0,
-            &policy.0,
-            denied,
-            &mut *replay.memory(),
-        ),
+        None => code::verify_code(seen.as_bytes(), now_s, trust, &policy.0, denied, &mut NothingSeen),
+        Some(replay) => code::verify_code(seen.as_bytes(), now_s, trust, &policy.0, denied, &mut *replay.memory()),
     });
     Verdict(verdict)
 }
 
 #[pyfunction]
-#[pyo3(signature = (texts, at_s, *, keys, policy))]
+#[pyo3(signature = (texts, at_s, *, keys, policy, cache = None, threads = None))]
 fn verify_codes(
     py: Python<'_>,
     texts: Vec<Bound<'_, PyString>>,
     at_s: Vec<i64>,
     keys: &KeySet,
     policy: &Policy,
+    cache: Option<&CredentialCache>,
+    threads: Option<NonZeroUsize>,
 ) -> PyResult<Vec<Verdict>> {
     if texts.len() != at_s.len() {
         let message = format!(
@@ -149,11 +151,18 @@ fn verify_codes(
         return Err(PyValueError::new_err(message));
     }
     let seen: Vec<_> = texts.iter().map(|text| text.to_string_lossy()).collect();
-    let verdicts = py.detach(|| {
-        let scans = seen.iter().map(|text| text.as_bytes()).zip(at_s);
-        code::verify_codes(scans, &keys.0, &policy.0, &mut fill_from_os)
-    });
+    let scans: Vec<_> = seen.iter().map(|text| text.as_bytes()).zip(at_s).collect();
+    let trust = trust_of(keys, cache);
+    let threads = threads.unwrap_or_else(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
+    let verdicts = py.detach(|| code::verify_codes(&scans, trust, &policy.0, threads, &mut fill_from_os));
     Ok(verdicts.into_iter().map(Verdict).collect())
+}
+
+fn trust_of<'a>(keys: &'a KeySet, cache: Option<&'a CredentialCache>) -> Trust<'a> {
+    Trust {
+        keys: &keys.0,
+        verified: cache.map(|cache| &cache.0),
+    }
 }
 
 fn value_error(error: impl ToString) -> PyErr {

@@ -16,6 +16,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(public_key, module)?)?;
     module.add_function(wrap_pyfunction!(sign, module)?)?;
     module.add_function(wrap_pyfunction!(check_public_key, module)?)?;
+    module.add_function(wrap_pyfunction!(public_key_refusal, module)?)?;
     module.add_function(wrap_pyfunction!(ed25519_verify, module)?)?;
     module.add_function(wrap_pyfunction!(ed25519_verify_batch, module)?)?;
     module.add_function(wrap_pyfunction!(sign_message, module)?)?;
@@ -51,6 +52,12 @@ fn sign<'py>(py: Python<'py>, secret: &[u8], message: &[u8]) -> PyResult<Bound<'
 #[pyfunction]
 fn check_public_key(py: Python<'_>, public_key: &[u8]) -> bool {
     py.detach(|| VerifyingKey::enrol(public_key).is_ok())
+}
+
+/// Why PF-1 does not take a public key, in one line; `None` if it does.
+#[pyfunction]
+fn public_key_refusal(py: Python<'_>, public_key: &[u8]) -> Option<String> {
+    py.detach(|| VerifyingKey::enrol(public_key).err().map(|refusal| refusal.to_string()))
 }
 
 #[pyfunction]

@@ -1,70 +1,116 @@
-//! The server's re-check of many scans: both signatures of every code go into one batch.
+//! The server's re-check of many scans: the signatures of all codes go into one batch, or one for each core.
 
-use super::keyset::KeySet;
+use core::num::NonZeroUsize;
+use std::thread;
+
 use super::layout::Code;
 use super::memory::{NothingDenied, NothingSeen};
 use super::policy::Policy;
 use super::reason::Reason;
 use super::text::decode_code;
+use super::trust::Trust;
 use super::verdict::Verdict;
-use super::verify::{check_claims, code_equation, issuer_equation};
-use crate::ed25519::{verify_equations, Equation};
+use super::verify::{check_claims, Signatures};
+use crate::ed25519::{verify_weighted, Equation, COEFFICIENT_BYTES};
+
+/// Fewer codes than this are not worth a thread of their own: sums get dearer the shorter they are.
+const CODES_PER_THREAD_MIN: usize = 64;
+
+/// The random bytes of a code: one coefficient for each of its two signatures.
+type CodeRandom = [[u8; COEFFICIENT_BYTES]; 2];
 
 /// Checks each code at its scan's own time, so that an upload that is days late is as good as a fresh one.
 ///
 /// The verdicts are those of one check after the other without deny list and replay memory, which are for the caller:
 /// a denial that came after the scan does not undo it, and replays are found by the code's identity.
-/// `fill_random`: see [`verify_equations`].
+/// Works on at most `threads` cores. `fill_random`: see [`crate::ed25519::verify_equations`].
 #[must_use]
-pub fn verify_codes<'t>(
-    scans: impl IntoIterator<Item = (&'t [u8], i64)>,
-    keys: &KeySet,
+pub fn verify_codes<'a>(
+    scans: &[(&[u8], i64)],
+    trust: impl Into<Trust<'a>>,
     policy: &Policy,
+    threads: NonZeroUsize,
     fill_random: &mut dyn FnMut(&mut [u8]),
 ) -> Vec<Verdict> {
-    let mut verdicts = Vec::new();
-    let mut equations = Vec::new();
-    let mut places = Vec::new();
-    for (text, at_s) in scans {
+    let trust = trust.into();
+    let mut random: Vec<CodeRandom> = vec![CodeRandom::default(); scans.len()];
+    fill_random(random.as_flattened_mut().as_flattened_mut());
+    let length = scans.len().div_ceil(threads.get()).max(CODES_PER_THREAD_MIN);
+    let mut parts = scans.chunks(length).zip(random.chunks(length));
+    let Some((first, first_random)) = parts.next() else {
+        return Vec::new();
+    };
+    thread::scope(|scope| {
+        let begin = |(part, random)| scope.spawn(move || verify_part(part, random, trust, policy));
+        let others: Vec<_> = parts.map(begin).collect();
+        let mut verdicts = verify_part(first, first_random, trust, policy);
+        for other in others {
+            match other.join() {
+                Ok(part) => verdicts.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        verdicts
+    })
+}
+
+/// The codes of one thread, in one batch.
+fn verify_part(scans: &[(&[u8], i64)], random: &[CodeRandom], trust: Trust<'_>, policy: &Policy) -> Vec<Verdict> {
+    let mut verdicts: Vec<Verdict> = Vec::with_capacity(scans.len());
+    let mut batch = Batch::default();
+    for ((text, at_s), random) in scans.iter().zip(random) {
         let verdict = match decode_code(text) {
             Err(reason) => Verdict { reason, code: None },
-            Ok(code) => match signatures_to_check(&code, at_s, keys, policy) {
-                Err(reason) => Verdict {
-                    reason,
-                    code: Some(code),
-                },
-                Ok(pair) => {
-                    places.push(verdicts.len());
-                    equations.extend(pair);
-                    Verdict {
-                        reason: Reason::Accepted,
-                        code: Some(code),
-                    }
-                }
+            Ok(code) => Verdict {
+                reason: batch.add(verdicts.len(), &code, *at_s, random, trust, policy),
+                code: Some(code),
             },
         };
         verdicts.push(verdict);
     }
-    let holding = verify_equations(&equations, fill_random);
-    let (pairs, _) = holding.as_chunks();
-    for (place, &[issuer_holds, code_holds]) in places.into_iter().zip(pairs) {
-        if !issuer_holds {
-            verdicts[place].reason = Reason::BadIssuerSignature;
-        } else if !code_holds {
-            verdicts[place].reason = Reason::BadCodeSignature;
-        }
-    }
+    batch.settle(&mut verdicts, trust);
     verdicts
 }
 
-/// The two equations that are left to check, or the reason why there is nothing left.
-fn signatures_to_check(code: &Code, at_s: i64, keys: &KeySet, policy: &Policy) -> Result<[Equation; 2], Reason> {
-    let key = check_claims(code, at_s, keys, policy, &NothingDenied, &NothingSeen)?;
-    let issuer = issuer_equation(code, key).ok_or(Reason::BadIssuerSignature)?;
-    match code_equation(code) {
-        Some(code) => Ok([issuer, code]),
-        // The issuer's signature comes first in the order of refusal, so it must be known before this is the reason.
-        None if issuer.holds() => Err(Reason::BadCodeSignature),
-        None => Err(Reason::BadIssuerSignature),
+/// The codes whose claims are good, with what is left to find out about each.
+#[derive(Default)]
+struct Batch {
+    waiting: Vec<(usize, Signatures)>,
+    equations: Vec<Equation>,
+    random: Vec<[u8; COEFFICIENT_BYTES]>,
+}
+
+impl Batch {
+    /// The reason as far as it is known without a sum; a code that may still be accepted waits at its place.
+    fn add(
+        &mut self,
+        place: usize,
+        code: &Code,
+        at_s: i64,
+        random: &CodeRandom,
+        trust: Trust<'_>,
+        policy: &Policy,
+    ) -> Reason {
+        let key = match check_claims(code, at_s, trust.keys, policy, &NothingDenied, &NothingSeen) {
+            Ok(key) => key,
+            Err(reason) => return reason,
+        };
+        let signatures = match Signatures::of(code, key, trust.verified) {
+            Ok(signatures) => signatures,
+            Err(reason) => return reason,
+        };
+        for (equation, random) in signatures.equations().zip(random) {
+            self.equations.push(*equation);
+            self.random.push(*random);
+        }
+        self.waiting.push((place, signatures));
+        Reason::Accepted
+    }
+
+    fn settle(self, verdicts: &mut [Verdict], trust: Trust<'_>) {
+        let mut holding = verify_weighted(&self.equations, &self.random).into_iter();
+        for (place, signatures) in self.waiting {
+            verdicts[place].reason = signatures.settle_by(trust.verified, &mut holding);
+        }
     }
 }

@@ -139,6 +139,12 @@ impl Code {
         &self.bytes
     }
 
+    /// The credential's bytes, issuer signature included.
+    #[must_use]
+    pub fn credential_bytes(&self) -> &[u8] {
+        &self.bytes[..CREDENTIAL_BYTES]
+    }
+
     /// What the issuer signed, without the prefix.
     #[must_use]
     pub fn credential_signed_bytes(&self) -> &[u8] {

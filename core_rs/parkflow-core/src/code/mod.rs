@@ -5,6 +5,7 @@
 
 mod base45;
 mod batch;
+mod cache;
 mod credential;
 mod keyset;
 mod layout;
@@ -13,11 +14,13 @@ mod policy;
 mod reason;
 mod subject;
 mod text;
+mod trust;
 mod verdict;
 mod verify;
 
 pub use base45::{decode as decode_base45, encode as encode_base45, Base45Error};
 pub use batch::verify_codes;
+pub use cache::{CredentialCache, CredentialDigest};
 pub use credential::{issue_credential, make_code, IssueError};
 pub use keyset::{IssuerKey, KeySet, KeySetError};
 pub use layout::{Code, Credential, CredentialFields, CODE_BYTES, CREDENTIAL_BYTES, LIFETIME_MINUTES_MAX, VERSION};
@@ -26,5 +29,6 @@ pub use policy::Policy;
 pub use reason::Reason;
 pub use subject::{open_subject, seal_subject, SUBJECT_BYTES, SUBJECT_KEY_BYTES};
 pub use text::{decode_code, encode_code, CODE_CHARS, PREFIX, TEXT_BYTES_MAX};
+pub use trust::Trust;
 pub use verdict::Verdict;
 pub use verify::verify_code;

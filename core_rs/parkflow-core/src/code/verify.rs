@@ -1,19 +1,21 @@
 //! The check of one code: cheap refusals first, signatures last.
 
+use super::cache::{CredentialCache, CredentialDigest};
 use super::keyset::{IssuerKey, KeySet};
 use super::layout::Code;
 use super::memory::{DenyList, ReplayMemory};
 use super::policy::Policy;
 use super::reason::Reason;
 use super::text::decode_code;
+use super::trust::Trust;
 use super::verdict::Verdict;
 use crate::ed25519::{Equation, Purpose, VerifyingKey};
 
 /// Checks one code as shown at `now_s`, and remembers it if it is accepted.
-pub fn verify_code(
+pub fn verify_code<'a>(
     text: &[u8],
     now_s: i64,
-    keys: &KeySet,
+    trust: impl Into<Trust<'a>>,
     policy: &Policy,
     deny: &dyn DenyList,
     replay: &mut dyn ReplayMemory,
@@ -22,10 +24,10 @@ pub fn verify_code(
         Ok(code) => code,
         Err(reason) => return Verdict { reason, code: None },
     };
-    let reason = match check_claims(&code, now_s, keys, policy, deny, replay) {
-        Ok(key) => check_signatures(&code, key),
-        Err(reason) => reason,
-    };
+    let trust = trust.into();
+    let reason = check_claims(&code, now_s, trust.keys, policy, deny, replay)
+        .and_then(|key| Signatures::of(&code, key, trust.verified))
+        .map_or_else(|reason| reason, |left| left.check(trust.verified));
     if reason == Reason::Accepted {
         replay.remember(
             code.code_id(),
@@ -96,25 +98,85 @@ fn check_moment(issued_at_s: i64, now_s: i64, policy: &Policy) -> Result<(), Rea
     Ok(())
 }
 
-fn check_signatures(code: &Code, key: &IssuerKey) -> Reason {
-    if !issuer_equation(code, key).is_some_and(|equation| equation.holds()) {
-        return Reason::BadIssuerSignature;
+/// The signatures of a code that are still to be checked: the issuer's, unless its credential was verified before, and
+/// the phone's.
+pub(super) struct Signatures {
+    /// The equation of the issuer's signature, and how to remember that it holds.
+    issuer: Option<(Equation, Option<CredentialDigest>)>,
+    code: Equation,
+}
+
+impl Signatures {
+    /// What is left to check, or the reason why there is nothing left.
+    pub(super) fn of(code: &Code, key: &IssuerKey, verified: Option<&CredentialCache>) -> Result<Self, Reason> {
+        let digest = verified.map(|_| CredentialDigest::new(code, key));
+        let known = verified.zip(digest).and_then(|(cache, digest)| cache.code_key(&digest));
+        if let Some(code_key) = known {
+            let code = code_equation(code, &code_key).ok_or(Reason::BadCodeSignature)?;
+            return Ok(Self { issuer: None, code });
+        }
+        let issuer = issuer_equation(code, key).ok_or(Reason::BadIssuerSignature)?;
+        // The issuer checked the code key before it signed the credential.
+        let code_key = VerifyingKey::certified(code.credential.fields.code_key).ok();
+        match code_key.and_then(|code_key| code_equation(code, &code_key)) {
+            Some(code) => Ok(Self {
+                issuer: Some((issuer, digest)),
+                code,
+            }),
+            // The issuer's signature comes first in the order of refusal, so it must be known before this is the reason.
+            None if issuer.holds() => Err(Reason::BadCodeSignature),
+            None => Err(Reason::BadIssuerSignature),
+        }
     }
-    if !code_equation(code).is_some_and(|equation| equation.holds()) {
-        return Reason::BadCodeSignature;
+
+    /// One or two equations, the issuer's first.
+    pub(super) fn equations(&self) -> impl Iterator<Item = &Equation> {
+        self.issuer.iter().map(|(issuer, _)| issuer).chain([&self.code])
     }
-    Reason::Accepted
+
+    /// The reason, checked singly: the phone's signature only if the issuer's holds.
+    fn check(&self, verified: Option<&CredentialCache>) -> Reason {
+        let issuer_holds = self.issuer.as_ref().is_none_or(|(issuer, _)| issuer.holds());
+        self.settle(verified, issuer_holds, || self.code.holds())
+    }
+
+    /// The reason, given which of [`Self::equations`] hold, in their order.
+    pub(super) fn settle_by(&self, verified: Option<&CredentialCache>, holding: &mut impl Iterator<Item = bool>) -> Reason {
+        let mut next = || holding.next().unwrap_or(false);
+        let issuer_holds = self.issuer.is_none() || next();
+        let code_holds = next();
+        self.settle(verified, issuer_holds, || code_holds)
+    }
+
+    /// Remembers a credential that is found good, whatever its code is worth.
+    fn settle(
+        &self,
+        verified: Option<&CredentialCache>,
+        issuer_holds: bool,
+        code_holds: impl FnOnce() -> bool,
+    ) -> Reason {
+        if !issuer_holds {
+            return Reason::BadIssuerSignature;
+        }
+        if let (Some(cache), Some((_, Some(digest)))) = (verified, &self.issuer) {
+            cache.keep(*digest, *self.code.key());
+        }
+        if code_holds() {
+            Reason::Accepted
+        } else {
+            Reason::BadCodeSignature
+        }
+    }
 }
 
 /// What must hold for the issuer's signature; `None` if PF-1 refuses its encoding.
-pub(super) fn issuer_equation(code: &Code, key: &IssuerKey) -> Option<Equation> {
+fn issuer_equation(code: &Code, key: &IssuerKey) -> Option<Equation> {
     let message = [Purpose::Credential.prefix(), code.credential_signed_bytes()];
     Equation::new(&key.public_key, &message, &code.credential.signature)
 }
 
-/// What must hold for the phone's signature; the issuer checked the code key before it signed the credential.
-pub(super) fn code_equation(code: &Code) -> Option<Equation> {
-    let key = VerifyingKey::certified(code.credential.fields.code_key).ok()?;
+/// What must hold for the phone's signature.
+fn code_equation(code: &Code, code_key: &VerifyingKey) -> Option<Equation> {
     let message = [Purpose::Code.prefix(), code.signed_bytes()];
-    Equation::new(&key, &message, &code.signature)
+    Equation::new(code_key, &message, &code.signature)
 }

@@ -39,6 +39,12 @@ impl Equation {
         Some(Self { key: *key, r, s, k })
     }
 
+    /// Whose signature it is about.
+    #[must_use]
+    pub fn key(&self) -> &VerifyingKey {
+        &self.key
+    }
+
     /// Whether the equation holds.
     #[must_use]
     #[expect(clippy::arithmetic_side_effects, reason = "group arithmetic does not overflow")]

@@ -15,6 +15,7 @@ mod purpose;
 mod sign;
 
 pub use batch::verify_equations;
+pub(crate) use batch::{verify_weighted, COEFFICIENT_BYTES};
 pub use equation::{verify, Equation, SIGNATURE_BYTES};
 pub use key::{KeyRefusal, VerifyingKey, KEY_BYTES};
 pub use purpose::Purpose;

@@ -73,3 +73,21 @@ impl ReplayCache {
         Ok(())
     }
 }
+
+#[pyclass(frozen, module = "parkflow._core")]
+pub struct CredentialCache(pub(super) code::CredentialCache);
+
+#[pymethods]
+impl CredentialCache {
+    #[new]
+    fn new(capacity: usize) -> PyResult<Self> {
+        if capacity < 2 {
+            return Err(PyValueError::new_err("capacity must be at least 2"));
+        }
+        Ok(Self(code::CredentialCache::new(capacity)))
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+}
