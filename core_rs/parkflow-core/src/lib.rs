@@ -3,8 +3,10 @@
 //! No clock, no I/O, no state names, no Python: everything here can be replayed, fuzzed and shared with a gate.
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 pub mod code;
 pub mod ed25519;
 pub mod ledger;
+pub mod recent;
 pub mod stay;
 pub mod tariff;

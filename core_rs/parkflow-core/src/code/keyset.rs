@@ -5,7 +5,37 @@ use std::collections::HashMap;
 
 use crate::ed25519::{KeyRefusal, VerifyingKey};
 
-/// An issuer key. Its algorithm is Ed25519; another one would be another kind of key here, never a field of a code.
+/// How a key signs: a property of the kid, never a field of a code, so that nothing is ever negotiated.
+#[repr(u8)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Ed25519 (RFC 8032) under rule PF-1.
+    Ed25519 = 1,
+}
+
+impl Algorithm {
+    /// The stable number.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "Ed25519",
+        }
+    }
+
+    /// The algorithm of this number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        (number == Self::Ed25519.number()).then_some(Self::Ed25519)
+    }
+}
+
+/// An issuer key. Its algorithm is [`Algorithm::Ed25519`]; another one would be another kind of key here.
 #[derive(Debug, Clone, Copy)]
 pub struct IssuerKey {
     /// Its number in credentials.

@@ -22,7 +22,7 @@ pub use base45::{decode as decode_base45, encode as encode_base45, Base45Error};
 pub use batch::verify_codes;
 pub use cache::{CredentialCache, CredentialDigest};
 pub use credential::{issue_credential, make_code, IssueError};
-pub use keyset::{IssuerKey, KeySet, KeySetError};
+pub use keyset::{Algorithm, IssuerKey, KeySet, KeySetError};
 pub use layout::{Code, Credential, CredentialFields, CODE_BYTES, CREDENTIAL_BYTES, LIFETIME_MINUTES_MAX, VERSION};
 pub use memory::{DenyList, NothingDenied, NothingSeen, ReplayCache, ReplayMemory};
 pub use policy::Policy;

@@ -141,7 +141,11 @@ impl Signatures {
     }
 
     /// The reason, given which of [`Self::equations`] hold, in their order.
-    pub(super) fn settle_by(&self, verified: Option<&CredentialCache>, holding: &mut impl Iterator<Item = bool>) -> Reason {
+    pub(super) fn settle_by(
+        &self,
+        verified: Option<&CredentialCache>,
+        holding: &mut impl Iterator<Item = bool>,
+    ) -> Reason {
         let mut next = || holding.next().unwrap_or(false);
         let issuer_holds = self.issuer.is_none() || next();
         let code_holds = next();
