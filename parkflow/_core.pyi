@@ -1,16 +1,22 @@
 """Types of the extension module; `parkflow.core` is its only importer and says what each name means."""
 
-from collections.abc import Iterable, Sequence
-from typing import final
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from typing import Any, Final, final
 
 __all__ = [
+    "ALGORITHM_ED25519",
     "AccountHistory",
+    "BundleError",
     "Code",
     "CredentialCache",
     "CredentialFields",
+    "Decision",
+    "DenyFilter",
     "DenyList",
     "Fee",
     "FeeLine",
+    "Gate",
     "IssuerKey",
     "KeySet",
     "LedgerError",
@@ -35,9 +41,11 @@ __all__ = [
     "ed25519_verify",
     "ed25519_verify_batch",
     "encode_base45",
+    "gate_reasons",
     "issue_credential",
     "make_code",
     "message_purposes",
+    "open_bundle",
     "open_subject",
     "overpayment_received",
     "overpayment_refunded",
@@ -46,6 +54,7 @@ __all__ = [
     "public_key_refusal",
     "read_code",
     "refusal_reasons",
+    "seal_bundle",
     "seal_subject",
     "sign",
     "sign_message",
@@ -244,6 +253,72 @@ class Verdict:
     def ceiling(self) -> int | None: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
+
+# --- Bundles and gates ----------------------------------------------------------------------------------------------
+
+ALGORITHM_ED25519: Final[int]
+
+class BundleError(ValueError):
+    code: str
+    path: str
+    message: str
+
+def seal_bundle(root_secret: bytes, content: Mapping[str, Any]) -> bytes: ...
+def open_bundle(root_key: bytes, bytes: bytes) -> dict[str, Any]: ...
+def gate_reasons() -> list[tuple[int, str, str]]: ...
+
+@final
+class DenyFilter:
+    @staticmethod
+    def build(subjects: bytes) -> DenyFilter: ...
+    @staticmethod
+    def decode(bytes: bytes) -> DenyFilter: ...
+    def hits(self, subject: bytes) -> bool: ...
+    def hits_among(self, subjects: bytes) -> bytes: ...
+    @property
+    def sha256(self) -> bytes: ...
+    def __bytes__(self) -> bytes: ...
+    def __len__(self) -> int: ...
+
+@final
+class Gate:
+    def __new__(
+        cls,
+        root_key: bytes,
+        lot_id: int,
+        lane_id: int,
+        *,
+        folder: PathLike[str] | str | None = None,
+        stem: str = "gate",
+    ) -> Gate: ...
+    def load(self) -> bool: ...
+    @property
+    def bundle_version(self) -> int: ...
+    @property
+    def bundle_expires_at_s(self) -> int: ...
+    def filter_of(self, bundle: bytes) -> bytes | None: ...
+    def take_bundle(self, bundle: bytes, *, now_s: int, filter: bytes | None = None) -> int: ...
+    def confirm_bundle(self, now_s: int) -> None: ...
+    def clear(self, subject: bytes) -> None: ...
+    def note_passage(self, text: str, direction: str, at_s: int) -> bool: ...
+    def decide(self, text: str, direction: str, *, now_s: int, fee_due_units: int | None = None) -> Decision: ...
+
+@final
+class Decision:
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def opens(self) -> bool: ...
+    @property
+    def reason(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def display(self) -> str: ...
+    @property
+    def certain(self) -> bool: ...
+    @property
+    def code(self) -> Code | None: ...
 
 # --- Tariffs --------------------------------------------------------------------------------------------------------
 

@@ -4,16 +4,23 @@ The functions are total where a stranger chooses the input (verdicts never raise
 caller broke a promise, such as a secret of the wrong length. Those that take more than microseconds release the GIL.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypedDict, cast
 
+from parkflow import _core
 from parkflow._core import (
+    ALGORITHM_ED25519,
     AccountHistory,
+    BundleError,
     Code,
     CredentialCache,
     CredentialFields,
+    Decision,
+    DenyFilter,
     DenyList,
     Fee,
     FeeLine,
+    Gate,
     IssuerKey,
     KeySet,
     LedgerError,
@@ -38,6 +45,7 @@ from parkflow._core import (
     ed25519_verify,
     ed25519_verify_batch,
     encode_base45,
+    gate_reasons,
     issue_credential,
     make_code,
     message_purposes,
@@ -60,19 +68,31 @@ from parkflow._core import (
 from parkflow.kit.errors import ParkflowError
 
 __all__ = [
+    "ALGORITHM_ED25519",
+    "GATE_REASONS",
     "PREFIX",
     "PRODUCT_PARKING",
     "PRODUCT_TRANSIT",
     "PURPOSES",
     "REASONS",
+    "SUBJECT_BYTES",
     "AccountHistory",
+    "BundleContent",
+    "BundleError",
+    "BundleKey",
+    "BundleLane",
+    "BundleLot",
+    "BundleRiskRule",
     "Code",
     "CodeError",
     "CredentialCache",
     "CredentialFields",
+    "Decision",
+    "DenyFilter",
     "DenyList",
     "Fee",
     "FeeLine",
+    "Gate",
     "IssuerKey",
     "KeySet",
     "LedgerError",
@@ -149,6 +169,88 @@ def decode_code(text: str) -> Code:
         raise CodeError(REASONS[reason])
     return code
 
+
+# --- Bundles and gates ----------------------------------------------------------------------------------------------
+
+SUBJECT_BYTES: Final = 16
+"""Length of a sealed subject; lists of them are joined bytes, a million of which are one object."""
+
+GATE_REASONS: Final[dict[int, str]] = {number: name for number, name, _ in gate_reasons()}
+"""Stable number -> stable name of every reason of a gate: those of `REASONS`, and from 32 on a gate's own."""
+
+
+class BundleKey(TypedDict):
+    """An issuer key; `product` 0 = any, `algorithm` is `ALGORITHM_ED25519`, times are unix seconds."""
+
+    kid: int
+    operator_id: int
+    product: int
+    algorithm: int
+    not_before_s: int
+    not_after_s: int
+    public_key: bytes
+
+
+class BundleRiskRule(TypedDict):
+    """From this ceiling (whole units; one without limit is above all), code age and bundle age on: `flag` or `refuse`."""
+
+    ceiling_from: int
+    code_age_from_s: int
+    bundle_age_from_s: int
+    outcome: str
+
+
+class BundleLane(TypedDict):
+    """A lane and where it leads: `entry`, `exit` or `both`."""
+
+    lane_id: int
+    direction: str
+
+
+class BundleLot(TypedDict):
+    """The settings of a lot; `exit_denied` is `accept` or `pay`, `passback_s` 0 = no anti-passback."""
+
+    lot_id: int
+    product: int
+    code_age_max_s: int
+    skew_s: int
+    exit_denied: str
+    passback_s: int
+    risk: Sequence[BundleRiskRule]
+    lanes: Sequence[BundleLane]
+
+
+class BundleContent(TypedDict):
+    """What a bundle says; `filter` is SHA-256 and length of the deny filter, `denied` and `cleared` joined subjects."""
+
+    operator_id: int
+    version: int
+    issued_at_s: int
+    expires_at_s: int
+    keys: Sequence[BundleKey]
+    lots: Sequence[BundleLot]
+    filter: tuple[bytes, int] | None
+    denied: bytes
+    cleared: bytes
+
+
+def seal_bundle(root_secret: bytes, content: BundleContent) -> bytes:
+    """The bundle of this content, whose lists may be in any order, signed by the operator's root key.
+
+    Content in canonical form, then 64 bytes of signature for the purpose `bundle/1`; docs/code-format.md has the bytes.
+    Raises ValueError for doubles in a list and for numbers that do not fit.
+    """
+    return _core.seal_bundle(root_secret, content)
+
+
+def open_bundle(root_key: bytes, bundle: bytes) -> BundleContent:
+    """The content of a bundle that the root key signed. Raises ValueError with the name of the refusal."""
+    return cast(BundleContent, _core.open_bundle(root_key, bundle))
+
+
+# `DenyFilter.build(subjects)` makes the binary fuse filter over joined subjects: the same set gives the same bytes.
+# `Gate` is the gate library: `take_bundle` raises `BundleError` whose `code` names the refusal (`filter_missing`: fetch
+# the filter of `filter_of(bundle)` and call again with it); `decide` never raises, whatever the text is.
 
 # --- Tariffs --------------------------------------------------------------------------------------------------------
 #

@@ -16,7 +16,8 @@ use pyo3::types::{PyBytes, PyString};
 
 use crate::ed25519::{exact, fill_from_os};
 
-use credential::{Code, CredentialFields};
+pub use credential::Code;
+use credential::CredentialFields;
 use keys::{IssuerKey, KeySet, Policy};
 use memory::{CredentialCache, DeniedSubjects, ReplayCache};
 use verdict::Verdict;
@@ -111,7 +112,6 @@ fn decode_base45<'py>(py: Python<'py>, text: &Bound<'_, PyString>) -> PyResult<B
 
 #[pyfunction]
 #[pyo3(signature = (text, *, now_s, keys, policy, deny = None, replay = None, cache = None))]
-#[expect(clippy::too_many_arguments, reason = "they are keywords on Python's side")]
 fn verify_code(
     text: &Bound<'_, PyString>,
     now_s: i64,

@@ -2,9 +2,11 @@
 
 use pyo3::prelude::*;
 
+mod bundle;
 mod code;
 mod ed25519;
 mod errors;
+mod gate;
 mod ledger;
 mod stay;
 mod tariff;
@@ -12,8 +14,10 @@ mod tariff;
 /// The extension module `parkflow._core`.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    bundle::register(module)?;
     code::register(module)?;
     ed25519::register(module)?;
+    gate::register(module)?;
     ledger::register(module)?;
     stay::register(module)?;
     tariff::register(module)?;

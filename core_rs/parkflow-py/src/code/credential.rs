@@ -89,6 +89,12 @@ impl CredentialFields {
 #[derive(PartialEq)]
 pub struct Code(pub(super) code::Code);
 
+impl From<code::Code> for Code {
+    fn from(code: code::Code) -> Self {
+        Self(code)
+    }
+}
+
 #[pymethods]
 impl Code {
     #[getter]
