@@ -1,4 +1,4 @@
-"""Issuer keys: which one signs now, making the next one in time, and opening the card reference in a code."""
+"""Issuer keys: which one signs now, the next one in time or at once, the end of one, opening the seal in a code."""
 
 import secrets
 from collections.abc import Iterable, Sequence
@@ -10,8 +10,11 @@ from parkflow import core
 from parkflow.credential import store
 from parkflow.credential.store import IssuerKey
 from parkflow.db.conn import Conn
+from parkflow.kit.errors import NotFound
 from parkflow.kit.ids import ID_LIMIT, bucket_of, derived_id
 from parkflow.vault import Vault
+
+__all__ = ["IssuerKey"]
 
 KEY_LIFETIME: Final = timedelta(days=90)
 # The next key is made this long before the end of the last, so that it has reached all gates when it is first used.
@@ -19,10 +22,13 @@ KEY_OVERLAP: Final = timedelta(days=10)
 # The largest lifetime that the code format can be given; no credential outlives its key.
 CREDENTIAL_LIFETIME_MAX: Final = timedelta(hours=72)
 _KEY_SLACK: Final = timedelta(minutes=5)
+# The oldest code that any lot's policy takes (age of an hour, clocks ten minutes apart).
+_CODE_AGE_MAX: Final = timedelta(minutes=70)
 _SUBJECT_KEY_BYTES: Final = 16
 _SECRET_BYTES: Final = 32
 _KID_BITS: Final = 32
 _KID_TRIES_MAX: Final = 8
+_NO_FREE_KID: Final = "a free number for a key is found within a few tries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,12 @@ class Signer:
     product: int
     secret: bytes
     subject_key: bytes
+
+
+class UnknownKid(NotFound):
+    """The operator has no issuer key of this number for this product; `parkflow keys list` shows them."""
+
+    code = "unknown_issuer_key"
 
 
 class SealedScan(NamedTuple):
@@ -55,15 +67,57 @@ async def ensure_issuer_key(
 ) -> IssuerKey:
     """The key that signs for the operator and product now; the next one is made well before it is needed."""
     for attempt in range(_KID_TRIES_MAX):
-        keys = [key for key in await store.issuer_keys(conn, operator_id) if key.product == product]
-        if any(now + KEY_OVERLAP < key.not_after for key in keys):
-            # The oldest one that still outlives its credentials: a new key is used only when every gate has it.
-            usable = [key for key in keys if key.not_before <= now and now + CREDENTIAL_LIFETIME_MAX < key.not_after]
-            return min(usable, key=lambda key: (key.not_after, key.kid))
-        # The number follows from how many there are, so that two that come here at once make one key.
-        kid = _kid(operator_id, product, len(keys) + attempt)
-        await store.insert_issuer_key(conn, _new_key(vault, kid, operator_id, product, now), now=now)
-    raise AssertionError("a free number for a key is found within a few tries")
+        keys = await issuer_keys(conn, operator_id, product=product)
+        signing = signing_key(keys, now=now)
+        if signing is not None and any(now + KEY_OVERLAP < key.not_after for key in keys):
+            return signing
+        await _insert_next(conn, vault, operator_id, product=product, number=len(keys) + attempt, now=now)
+    raise AssertionError(_NO_FREE_KID)
+
+
+def signing_key(keys: Iterable[IssuerKey], *, now: datetime) -> IssuerKey | None:
+    """Which of one product's keys signs now: the oldest that still outlives its credentials.
+
+    Not the newest: a new key is used only when every gate has it.
+    """
+    usable = [key for key in keys if key.not_before <= now and now + CREDENTIAL_LIFETIME_MAX < key.not_after]
+    return min(usable, key=lambda key: (key.not_after, key.not_before, key.kid), default=None)
+
+
+async def issuer_keys(conn: Conn, operator_id: int, *, product: int | None = None) -> list[IssuerKey]:
+    """All keys that the operator ever had, oldest first; of one product, or of all."""
+    return [key for key in await store.issuer_keys(conn, operator_id) if product in (None, key.product)]
+
+
+async def rotate_issuer_key(conn: Conn, vault: Vault, operator_id: int, *, product: int, now: datetime) -> IssuerKey:
+    """Make the next key now, and let every older one end when the new one has reached all gates.
+
+    Nothing that was issued becomes worthless: older keys keep KEY_OVERLAP, longer than any credential lives, and the
+    new key takes over as always, when the older ones no longer outlive a credential. Two that rotate at once make one
+    key.
+    """
+    before = {key.kid for key in await issuer_keys(conn, operator_id, product=product)}
+    for attempt in range(_KID_TRIES_MAX):
+        await _insert_next(conn, vault, operator_id, product=product, number=len(before) + attempt, now=now)
+        made = [key for key in await issuer_keys(conn, operator_id, product=product) if key.kid not in before]
+        if made:
+            await store.shorten_issuer_keys(conn, operator_id, kids=sorted(before), not_after=now + KEY_OVERLAP)
+            return made[-1]
+    raise AssertionError(_NO_FREE_KID)
+
+
+async def retire_issuer_key(conn: Conn, operator_id: int, *, product: int, kid: int, now: datetime) -> IssuerKey:
+    """End a leaked key's window now; the key with its end, which is an earlier one if it had ended before.
+
+    Nothing is signed with it any more, and a gate refuses its codes of later moments (`kid_expired`) as soon as it has
+    the next bundle. Codes of earlier moments stay good for the scans of their time. Raises UnknownKid.
+    """
+    kids = [key.kid for key in await issuer_keys(conn, operator_id, product=product)]
+    if kid not in kids:
+        raise UnknownKid(f"the operator has no issuer key {kid} for this product; it has {', '.join(map(str, kids))}")
+    await store.shorten_issuer_keys(conn, operator_id, kids=[kid], not_after=now.replace(microsecond=0))
+    [retired] = [key for key in await issuer_keys(conn, operator_id) if key.kid == kid]
+    return retired
 
 
 def open_signer(vault: Vault, key: IssuerKey) -> Signer:
@@ -117,7 +171,8 @@ async def were_issued(conn: Conn, scans: Sequence[tuple[ScanSubject, bytes]]) ->
 
 async def denied_subjects(conn: Conn, operator_id: int, *, now: datetime) -> list[bytes]:
     """The subjects of the operator's credentials that are not expired and may not be used, sorted."""
-    kids = [key.kid for key in await store.issuer_keys(conn, operator_id) if key.not_after > now]
+    # A key that was ended early leaves codes of earlier moments, which are good until they are too old.
+    kids = [key.kid for key in await store.issuer_keys(conn, operator_id) if key.not_after + _CODE_AGE_MAX > now]
     return await store.denied_subjects(conn, kids, now=now)
 
 
@@ -133,6 +188,12 @@ def _opened(subject_key: bytes | None, subject: bytes) -> ScanSubject | None:
     if card_id >= ID_LIMIT or serial >= ID_LIMIT:
         return None
     return ScanSubject(bucket_of(card_id), card_id, serial)
+
+
+async def _insert_next(conn: Conn, vault: Vault, operator_id: int, *, product: int, number: int, now: datetime) -> None:
+    # The number follows from how many there are, so that two that come here at once make one key.
+    kid = _kid(operator_id, product, number)
+    await store.insert_issuer_key(conn, _new_key(vault, kid, operator_id, product, now), now=now)
 
 
 def _new_key(vault: Vault, kid: int, operator_id: int, product: int, now: datetime) -> IssuerKey:

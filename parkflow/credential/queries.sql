@@ -36,14 +36,19 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
 -- name: credential_of_code_key
 -- $1 bucket, $2 code_key
-select * from credential where bucket = $1 and code_key = $2;
+select c.*, k.not_after as key_ends_at
+  from credential c
+  join issuer_key k on k.kid = c.kid
+ where c.bucket = $1 and c.code_key = $2;
 
 -- name: online_credential
--- The server's own, still valid for a while. $1 bucket, $2 card_id, $3 valid at least until
-select *
-  from credential
- where bucket = $1 and card_id = $2 and device_id is null and revoked_at is null and expires_at > $3
- order by serial desc
+-- The server's own, still valid for a while, under a key that is too. $1 bucket, $2 card_id, $3 valid at least until
+select c.*, k.not_after as key_ends_at
+  from credential c
+  join issuer_key k on k.kid = c.kid
+ where c.bucket = $1 and c.card_id = $2 and c.device_id is null and c.revoked_at is null
+   and c.expires_at > $3 and k.not_after > $3
+ order by c.serial desc
  limit 1;
 
 -- name: issued_places
@@ -69,6 +74,10 @@ insert into issuer_key (kid, operator_id, product, public_key, secret_sealed, su
                         created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (kid) do nothing;
+
+-- name: shorten_issuer_keys
+-- A window only ever gets shorter, so that what ended stays ended. $1 operator_id, $2 kids, $3 their latest end
+update issuer_key set not_after = $3 where operator_id = $1 and kid = any ($2::bigint[]) and not_after > $3;
 
 -- name: issuer_keys
 -- $1 operator_id

@@ -23,7 +23,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """An issued credential; `code_secret_sealed` is there exactly when the server makes its codes (no device does)."""
+    """An issued credential; `code_secret_sealed` is there exactly when the server makes its codes (no device does).
+
+    `expires_at` is the earlier one of its own end and of its issuer key's.
+    """
 
     card_id: int
     serial: int
@@ -146,6 +149,11 @@ async def insert_issuer_key(conn: Conn, key: IssuerKey, *, now: datetime) -> Non
     )
 
 
+async def shorten_issuer_keys(conn: Conn, operator_id: int, *, kids: Sequence[int], not_after: datetime) -> None:
+    """Let the windows of these keys end at `not_after` at the latest; those that end earlier stay as they are."""
+    await conn.execute(_SQL.shorten_issuer_keys, operator_id, kids, not_after)
+
+
 async def issuer_keys(conn: Conn, operator_id: int) -> list[IssuerKey]:
     """All that the operator ever had, oldest first."""
     return [_issuer_key(row) for row in await conn.fetch(_SQL.issuer_keys, operator_id)]
@@ -172,7 +180,7 @@ def _credential(row: Row) -> Credential:
         credential=row["credential"],
         issued_at=row["issued_at"],
         not_before=row["not_before"],
-        expires_at=row["expires_at"],
+        expires_at=min(row["expires_at"], row["key_ends_at"]),
         revoked_at=row["revoked_at"],
     )
 
