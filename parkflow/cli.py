@@ -23,9 +23,10 @@ EXIT_WRONG_USE: Final = 2
 # command starts without loading the rest.
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "channel": ("parkflow.channel_commands", "channel", "Register payment channels."),
-    "code": ("parkflow.code_commands", "code", "Look at codes by hand."),
+    "code": ("parkflow.code_commands", "code", "Issue, verify and explain codes by hand."),
     "cutoff": ("parkflow.day_commands", "close_day", "Close one business day."),
     "invariants": ("parkflow.day_commands", "invariants", "Check everything that must never be false."),
+    "keys": ("parkflow.keys_commands", "keys", "Make, check, list and rotate keys."),
     "operator": ("parkflow.operator_commands", "operator", "Make operators."),
     "reconcile": ("parkflow.day_commands", "reconcile", "Compare our book with a channel's bill."),
     "demo": ("parkflow.demo.cli", "demo", "Run a real day of parking through the whole chain."),
