@@ -15,11 +15,10 @@ from typing import Any
 
 from http_message_signatures import HTTPMessageSigner, algorithms
 
-from gate_sim.bundle import BundleShelf
 from gate_sim.http import Client, NoAnswer, Reply
 from gate_sim.journal import Event, Journal
 from gate_sim.link import Link, LinkDown
-from gate_sim.wire import to_instant_text
+from gate_sim.wire import to_base64url, to_instant_text
 from parkflow import core
 
 SCANS_PER_BATCH_MAX = 2_000
@@ -52,11 +51,11 @@ class Message:
 class Uplink:
     """The sending side of one gate."""
 
-    def __init__(self, gate: str, secret: bytes, journal: Journal, shelf: BundleShelf, link: Link) -> None:
+    def __init__(self, gate: str, secret: bytes, journal: Journal, gate_core: core.Gate, link: Link) -> None:
         self._gate = gate
         self._secret = secret
         self._journal = journal
-        self._shelf = shelf
+        self._core = gate_core
         self._link = link
         self._etag: str | None = None
         self._last_sync_ms: int | None = None
@@ -90,7 +89,7 @@ class Uplink:
             "last_seq": self._journal.last_seq,
             "gate_at": to_instant_text(at_ms),
             "offset_ms": self._offset_ms,
-            "bundle_version": self._shelf.version,
+            "bundle_version": self._core.bundle_version,
         }
         try:
             answer = await self._post(client, "heartbeat", content, at_ms)
@@ -108,12 +107,36 @@ class Uplink:
         except LinkDown:
             return False
         if answer.status == _NOT_MODIFIED:
+            self._core.confirm_bundle(at_ms // 1000)
             return True
         _raise_for("bundle", answer)
-        if answer.json()["version"] > self._shelf.version:
-            self._shelf.take(answer.body, now_s=at_ms // 1000)
+        await self._take(client, answer.body, at_ms)
         self._etag = answer.headers.get("etag")
         return True
+
+    async def ask_denied(self, client: Client, *, kid: int, subject: bytes, at_ms: int) -> bool | None:
+        """Whether a subject that the filter hits is really denied; None if the line is down."""
+        try:
+            answer = await self._post(client, "denials", {"kid": kid, "subject": to_base64url(subject)}, at_ms)
+        except LinkDown:
+            return None
+        return bool(answer["denied"])
+
+    async def _take(self, client: Client, bundle: bytes, at_ms: int) -> None:
+        """Use a bundle, with the filter that it names. One that is not newer is the one in use, after a restart."""
+        try:
+            self._core.take_bundle(bundle, now_s=at_ms // 1000)
+        except core.BundleError as refusal:
+            if refusal.code == "not_newer":
+                self._core.confirm_bundle(at_ms // 1000)
+                return
+            if refusal.code != "filter_missing":
+                raise
+            name = self._core.filter_of(bundle)
+            assert name is not None, "a bundle whose filter is missing names one"
+            answer = await self._send(client, "GET", f"filters/{name.hex()}", b"", {}, at_ms)
+            _raise_for("filter", answer)
+            self._core.take_bundle(bundle, now_s=at_ms // 1000, filter=answer.body)
 
     def _batch(self, events: Sequence[Event], at_ms: int) -> dict[str, object]:
         scans = [{"seq": event.seq, **event.content} for event in events]
@@ -122,7 +145,7 @@ class Uplink:
             "epoch": self._journal.epoch,
             "first_seq": scans[0]["seq"],
             "prev_hash": self._journal.prev_hash().hex(),
-            "bundle_version": self._shelf.version,
+            "bundle_version": self._core.bundle_version,
             "clock": {
                 "gate_at": to_instant_text(at_ms),
                 "last_sync_at": None if synced is None else to_instant_text(synced),

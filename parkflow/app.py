@@ -25,6 +25,7 @@ from parkflow.api import (
 )
 from parkflow.api.bounds import Bounds
 from parkflow.api.metrics import Counted
+from parkflow.gate.watch import BundleWatch
 from parkflow.kit.errors import ParkflowError
 from parkflow.services import Services
 
@@ -62,6 +63,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
+    app.state.bundle_watch = BundleWatch(services.pool)
     for router in ROUTERS:
         app.include_router(router)
     errors.install(app)
@@ -79,6 +81,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         sweeping.cancel()
         with suppress(asyncio.CancelledError):
             await sweeping
+        await app.state.bundle_watch.aclose()
 
 
 async def _sweep_limits(services: Services) -> None:

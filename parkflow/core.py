@@ -192,7 +192,7 @@ class BundleKey(TypedDict):
 
 
 class BundleRiskRule(TypedDict):
-    """From this ceiling (whole units; one without limit is above all), code age and bundle age on: `flag` or `refuse`."""
+    """From this ceiling (whole units; no limit is above all), code age and bundle age on: `flag` or `refuse`."""
 
     ceiling_from: int
     code_age_from_s: int

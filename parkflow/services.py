@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from parkflow import core
 from parkflow.channel.service import Channels, load_channels
 from parkflow.db.conn import Pool
 from parkflow.db.pool import open_pool
@@ -26,6 +27,8 @@ class Services:
     vault: Vault
     channels: Channels
     limits: Limits
+    credentials: core.CredentialCache
+    """Credentials whose issuer signature was verified in this process; a card's exit then costs one signature."""
 
 
 @asynccontextmanager
@@ -46,7 +49,8 @@ async def open_services(
         stack.push_async_callback(limits.aclose)
         channels = await load_channels(pool, vault, clock=clock, timeout_seconds=settings.channel_timeout_seconds)
         stack.push_async_callback(channels.aclose)
-        yield Services(pool, clock, settings, vault, channels, limits)
+        credentials = core.CredentialCache(settings.credential_cache_max)
+        yield Services(pool, clock, settings, vault, channels, limits, credentials)
 
 
 def _limits(pool: Pool, clock: Clock, redis_url: str | None) -> Limits:

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     clock_skew_seconds: Positive = 30
     credential_lifetime_minutes: Annotated[int, Field(gt=0, le=72 * 60)] = 24 * 60
     bundle_interval_seconds: Positive = 60
+    # Verified credentials that the service keeps in memory, about 300 bytes each: a day of a city's cards.
+    credential_cache_max: Annotated[int, Field(ge=2)] = 65_536
 
     # Taking the money.
     deduct_delay_seconds: Annotated[int, Field(ge=0)] = 120

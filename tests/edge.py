@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from parkflow import core
 from parkflow.app import create_app
 from parkflow.channel.service import Channels
 from parkflow.db.conn import Pool
@@ -20,7 +21,9 @@ MASTER_KEY = bytes(range(32))
 
 def services_over(pool: Pool, clock: Clock) -> Services:
     """Services with the test's pool and clock, limits in Postgres and no channel."""
-    return Services(pool, clock, Settings(), Vault(MASTER_KEY), Channels(), PostgresLimits(pool))
+    settings = Settings()
+    credentials = core.CredentialCache(settings.credential_cache_max)
+    return Services(pool, clock, settings, Vault(MASTER_KEY), Channels(), PostgresLimits(pool), credentials)
 
 
 @asynccontextmanager

@@ -34,6 +34,7 @@ class StreetGate:
     """A gate with its key and the place in its journal."""
 
     gate_id: int
+    lane_id: int
     direction: str
     secret: bytes
     epoch: int = 1_508_500_000
@@ -112,7 +113,7 @@ async def open_lot(
         gate = await gate_service.register(
             conn, operator_id=operator_id, lane_id=lane.lane_id, public_key=core.public_key(secret), now=now
         )
-        gates.append(StreetGate(gate.gate_id, direction, secret))
+        gates.append(StreetGate(gate.gate_id, lane.lane_id, direction, secret))
     return lot.lot_id, gates
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from parkflow.gate.watch import BundleWatch
 from parkflow.services import Services
 
 
@@ -27,3 +28,12 @@ async def business_now(services: Given) -> datetime:
 
 Now = Annotated[datetime, Depends(business_now)]
 """A handler's parameter `now: Now`."""
+
+
+async def _watch(request: Request) -> BundleWatch:
+    watch: BundleWatch = request.app.state.bundle_watch
+    return watch
+
+
+Watch = Annotated[BundleWatch, Depends(_watch)]
+"""A handler's parameter `watch: Watch`."""

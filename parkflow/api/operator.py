@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from parkflow.api.context import Given, Now
 from parkflow.api.operator_auth import Configurer, TokenKeeper
 from parkflow.db.tx import tx
+from parkflow.gate import bundle as gate_bundle
 from parkflow.gate import service as gate_service
 from parkflow.gate.state import GateEvent
 from parkflow.kit.encoding import bytes_from_base64url, bytes_from_hex
@@ -163,6 +164,8 @@ async def register_gate(body: NewGate, services: Given, now: Now, caller: Config
             now=now,
         )
         await operator_service.record(conn, caller, action="gate_registered", subject=_gate_text(gate.gate_id), now=now)
+        # A gate takes no bundle that does not know its lane, which may be as new as the gate.
+        await gate_bundle.refresh(conn, services.vault, operator_id=caller.operator_id, now=now)
     return _gate_answer(gate)
 
 

@@ -169,11 +169,10 @@ async def were_issued(conn: Conn, scans: Sequence[tuple[ScanSubject, bytes]]) ->
     return [place in places for place in range(1, len(scans) + 1)]
 
 
-async def denied_subjects(conn: Conn, operator_id: int, *, now: datetime) -> list[bytes]:
-    """The subjects of the operator's credentials that are not expired and may not be used, sorted."""
+async def denying_kids(conn: Conn, operator_id: int, *, now: datetime) -> list[int]:
+    """The kids of the operator under which a code may still be good, so that denials count."""
     # A key that was ended early leaves codes of earlier moments, which are good until they are too old.
-    kids = [key.kid for key in await store.issuer_keys(conn, operator_id) if key.not_after + _CODE_AGE_MAX > now]
-    return await store.denied_subjects(conn, kids, now=now)
+    return [key.kid for key in await store.issuer_keys(conn, operator_id) if key.not_after + _CODE_AGE_MAX > now]
 
 
 async def _subject_keys(conn: Conn, vault: Vault, kids: Iterable[int]) -> dict[int, bytes]:

@@ -60,12 +60,44 @@ select k.place
 
 -- name: denied_subjects
 -- Credentials that are valid by their own word and may not be used: of cards that are not active, or revoked themselves.
--- $1 kids of the operator, $2 now
-select c.subject
+-- One value, as there may be a million. $1 kids of the operator, $2 now
+select coalesce(string_agg(c.subject, ''::bytea order by c.subject), ''::bytea)
   from credential c
   join card d on d.bucket = c.bucket and d.card_id = c.card_id
- where c.expires_at > $2 and c.kid = any ($1::bigint[]) and (d.state <> 'active' or c.revoked_at is not null)
- order by c.subject;
+ where c.expires_at > $2 and c.kid = any ($1::bigint[]) and (d.state <> 'active' or c.revoked_at is not null);
+
+-- name: honest_subjects
+-- All others that are valid; wanted only beside a filter, which hits one in 256 of them. $1 kids of the operator, $2 now
+select coalesce(string_agg(c.subject, ''::bytea order by c.subject), ''::bytea)
+  from credential c
+  join card d on d.bucket = c.bucket and d.card_id = c.card_id
+ where c.expires_at > $2 and c.kid = any ($1::bigint[]) and d.state = 'active' and c.revoked_at is null;
+
+-- name: is_honest
+-- $1 bucket, $2 card_id, $3 serial, $4 now
+select true
+  from credential c
+  join card d on d.bucket = c.bucket and d.card_id = c.card_id
+ where c.bucket = $1 and c.card_id = $2 and c.serial = $3
+   and c.expires_at > $4 and d.state = 'active' and c.revoked_at is null;
+
+-- name: newest_filter
+-- $1 operator_id
+select sha256, content, subjects, built_at from deny_filter where operator_id = $1 order by built_at desc limit 1;
+
+-- name: filter_content
+-- $1 operator_id, $2 sha256
+select content from deny_filter where operator_id = $1 and sha256 = $2;
+
+-- name: insert_filter
+-- The same subjects make the same filter. $1 operator_id, $2 sha256, $3 content, $4 subjects, $5 now
+insert into deny_filter (operator_id, sha256, content, subjects, built_at)
+values ($1, $2, $3, $4, $5)
+on conflict (operator_id, sha256) do update set built_at = excluded.built_at;
+
+-- name: delete_filters
+-- $1 operator_id, $2 built before
+delete from deny_filter where operator_id = $1 and built_at < $2;
 
 -- name: insert_issuer_key
 -- Two that make the operator's next key at once agree on its number; the second takes the first's.

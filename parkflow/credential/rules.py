@@ -1,6 +1,7 @@
-"""Which card gets a credential, what the device signs for one, and the challenge that proves a device key."""
+"""Which card gets a credential, what the device signs for one, and when a new deny filter is due."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, NamedTuple, assert_never
 
@@ -73,3 +74,25 @@ def issue_refusal(state: CardState, reasons: Collection[FreezeReason]) -> Parkfl
             return CardNotActive()
         case _:
             assert_never(state)
+
+
+@dataclass(frozen=True, slots=True)
+class DenyLimits:
+    """When denied subjects go into a filter.
+
+    exact_max: up to here a bundle lists all of them, which no gate can misread. delta_max: so many new ones beside a
+    filter (64 KiB of a bundle) call for the next one. filter_age_max: a filter also holds what has expired since, so it
+    is built anew daily. cleared_max: honest subjects that a bundle names because the filter hits them (1 MiB).
+    """
+
+    exact_max: int = 1_024
+    delta_max: int = 4_096
+    filter_age_max: timedelta = timedelta(hours=24)
+    cleared_max: int = 65_536
+
+
+def filter_is_due(*, denied: int, exact: int, filter_age: timedelta | None, limits: DenyLimits) -> bool:
+    """Whether to build a new filter: `denied` in all, `exact` of them not in the filter there is."""
+    if denied <= limits.exact_max:
+        return False
+    return filter_age is None or exact > limits.delta_max or filter_age > limits.filter_age_max

@@ -43,6 +43,16 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredFilter:
+    """A deny filter of an operator, over so many subjects."""
+
+    sha256: bytes
+    content: bytes
+    subjects: int
+    built_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class IssuerKey:
     """A key that signs credentials of one operator and product; the secrets are sealed for `issuer/<kid>`."""
 
@@ -129,8 +139,41 @@ async def issued_places(
     return {row["place"] for row in rows}
 
 
-async def denied_subjects(conn: Conn, kids: Sequence[int], *, now: datetime) -> list[bytes]:
-    return [row["subject"] for row in await conn.fetch(_SQL.denied_subjects, kids, now)]
+async def denied_subjects(conn: Conn, kids: Sequence[int], *, now: datetime) -> bytes:
+    """Joined subjects of 16 bytes, sorted: those of credentials that are valid by their word and may not be used."""
+    joined: bytes = await conn.fetchval(_SQL.denied_subjects, kids, now)
+    return joined
+
+
+async def honest_subjects(conn: Conn, kids: Sequence[int], *, now: datetime) -> bytes:
+    """Joined subjects of 16 bytes, sorted: those of credentials that may be used."""
+    joined: bytes = await conn.fetchval(_SQL.honest_subjects, kids, now)
+    return joined
+
+
+async def is_denied(conn: Conn, *, card_id: int, serial: int, now: datetime) -> bool:
+    """True also for a credential that is not there."""
+    honest = await conn.fetchval(_SQL.is_honest, bucket_of(card_id), card_id, serial, now)
+    return not honest
+
+
+async def newest_filter(conn: Conn, operator_id: int) -> StoredFilter | None:
+    row = await conn.fetchrow(_SQL.newest_filter, operator_id)
+    return StoredFilter(row["sha256"], row["content"], row["subjects"], row["built_at"]) if row else None
+
+
+async def filter_content(conn: Conn, operator_id: int, sha256: bytes) -> bytes | None:
+    content: bytes | None = await conn.fetchval(_SQL.filter_content, operator_id, sha256)
+    return content
+
+
+async def insert_filter(conn: Conn, operator_id: int, new: StoredFilter) -> None:
+    """Keep a filter; the same one again counts as built anew."""
+    await conn.execute(_SQL.insert_filter, operator_id, new.sha256, new.content, new.subjects, new.built_at)
+
+
+async def delete_filters(conn: Conn, operator_id: int, *, built_before: datetime) -> None:
+    await conn.execute(_SQL.delete_filters, operator_id, built_before)
 
 
 async def insert_issuer_key(conn: Conn, key: IssuerKey, *, now: datetime) -> None:

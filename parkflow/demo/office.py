@@ -83,7 +83,7 @@ async def install_gates(
             secret = seed.key("gate", reference, direction)
             registration = {"lane_id": lane["lane_id"], "public_key": to_base64url(core.public_key(secret))}
             gate = await call(client, "POST", "/v1/operator/gates", registration, token=office.token)
-            post = Post(gate["gate_id"], lot, direction, direction, secret, office.root_key)
+            post = Post(gate["gate_id"], lot, gate["lane_id"], direction, secret, office.root_key)
             gates[reference, direction] = Gate(post, folder, now_ms=int(now.timestamp() * 1000))
     return gates
 

@@ -59,6 +59,8 @@ class UploadedScan(_Part):
     ticket: Annotated[str, Field(max_length=_TEXT_MAX)] | None = None
     verdict: Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,39}$")]
     manual: bool | None = None
+    # What the gate flagged although it opened: `risk`, `passback`, `bundle_expired`.
+    flag: Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,39}$")] | None = None
 
     def content(self) -> dict[str, Any]:
         """The scan as it was sent, without fields that were left out."""

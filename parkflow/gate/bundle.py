@@ -2,28 +2,32 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
 from parkflow import core
+from parkflow.credential import denylist
 from parkflow.credential import keys as credential_keys
+from parkflow.credential.rules import DenyLimits
 from parkflow.db.conn import Conn
 from parkflow.gate import store
 from parkflow.gate.store import Bundle
-from parkflow.kit.encoding import base64url
 from parkflow.kit.errors import ParkflowError
-from parkflow.kit.ids import to_text
 from parkflow.lot import service as lot_service
-from parkflow.lot.service import Lot
+from parkflow.lot.service import Lane, Lot
 from parkflow.operator import service as operator_service
 from parkflow.vault import Vault
 
-PURPOSE: Final = "bundle/1"
+__all__ = ["Bundle"]
+
+SIGNATURE_BYTES: Final = 64
 # A gate without a network opens for entries so long; the longest credential lives 72 hours.
 LIFETIME: Final = timedelta(hours=72)
 # Renewed long before it ends, so that a gate that was offline for a day has still two.
 RENEW_BEFORE_END: Final = timedelta(hours=48)
+# Two processes that build at once agree in the second round; more rounds mean that something else is wrong.
+_TRIES_MAX: Final = 5
 
 
 class BundleMissing(ParkflowError):
@@ -33,32 +37,21 @@ class BundleMissing(ParkflowError):
     status = 503
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a bundle says besides its version and times; a new version is due when it changes."""
-
-    fields: dict[str, Any]
-
-    @property
-    def sha256(self) -> bytes:
-        """SHA-256 of the canonical JSON."""
-        return hashlib.sha256(_canonical(self.fields)).digest()
-
-
-async def refresh(conn: Conn, vault: Vault, *, operator_id: int, now: datetime) -> Bundle:
+async def refresh(
+    conn: Conn, vault: Vault, *, operator_id: int, now: datetime, limits: DenyLimits = DenyLimits()
+) -> Bundle:
     """The operator's newest bundle, a new version first if keys, denied cards or lots changed or its end is near."""
-    newest = await store.newest_bundle(conn, operator_id)
-    content = await _content(conn, operator_id, now)
-    if newest is not None and newest.content_sha256 == content.sha256 and newest.expires_at - now > RENEW_BEFORE_END:
-        return newest
-    bundle = await _sign(conn, vault, operator_id, content, newest, now)
-    if await store.insert_bundle(conn, operator_id, bundle):
-        return bundle
-    # Another process built this version at the same moment; theirs is the one that counts.
-    newest = await store.newest_bundle(conn, operator_id)
-    if newest is None:
-        raise BundleMissing
-    return newest
+    for _ in range(_TRIES_MAX):
+        newest = await store.newest_bundle(conn, operator_id)
+        content = await _content(conn, operator_id, now, limits)
+        digest = _digest(content)
+        if newest is not None and newest.content_sha256 == digest and newest.expires_at - now > RENEW_BEFORE_END:
+            return newest
+        bundle = await _sign(conn, vault, content, digest, newest, now)
+        if await store.insert_bundle(conn, operator_id, bundle):
+            return bundle
+        # Another process built this version at the same moment, perhaps without what is new here: look again.
+    raise BundleMissing
 
 
 async def refresh_all(conn: Conn, vault: Vault, *, now: datetime) -> int:
@@ -81,60 +74,89 @@ async def current(conn: Conn, vault: Vault, *, operator_id: int, now: datetime) 
 
 async def newest_version(conn: Conn, operator_id: int) -> int:
     """The version that a gate may fetch; 0 before the first."""
-    newest = await store.newest_bundle(conn, operator_id)
-    return 0 if newest is None else newest.version
+    versions = await store.newest_versions(conn, [operator_id])
+    return versions.get(operator_id, 0)
 
 
-async def _content(conn: Conn, operator_id: int, now: datetime) -> Content:
-    keys = await credential_keys.key_set(conn, operator_id)
-    denied = await credential_keys.denied_subjects(conn, operator_id, now=now)
+async def newest_versions(conn: Conn, operator_ids: Sequence[int]) -> dict[int, int]:
+    """The version that gates may fetch, by operator; one that has no bundle yet is not in it."""
+    return await store.newest_versions(conn, operator_ids)
+
+
+async def _content(conn: Conn, operator_id: int, now: datetime, limits: DenyLimits) -> core.BundleContent:
+    """What a bundle would say now; version and times are set when it is signed."""
+    denied = await denylist.listing(conn, operator_id, now=now, limits=limits)
     lots = await lot_service.of_operator(conn, operator_id)
-    return Content(
-        {
-            "operator_id": to_text(operator_service.ID_PREFIX, operator_id),
-            "keys": [_key(key) for key in keys],
-            "denied": [base64url(subject) for subject in sorted(denied)],
-            "lots": [_lot(lot) for lot in lots],
-        }
-    )
+    lanes = await lot_service.lanes_of_operator(conn, operator_id)
+    # Scans of past keys are the server's business; a gate meets codes of today.
+    keys = [key for key in await credential_keys.key_set(conn, operator_id) if key.not_after_s > now.timestamp()]
+    return {
+        "operator_id": operator_id,
+        "version": 0,
+        "issued_at_s": 0,
+        "expires_at_s": 0,
+        "keys": [_key(key) for key in keys],
+        "lots": [_lot(lot, lanes.get(lot.lot_id, [])) for lot in lots],
+        "filter": None if denied.filter is None else (denied.filter.sha256, len(denied.filter.content)),
+        "denied": denied.denied,
+        "cleared": denied.cleared,
+    }
+
+
+def _digest(content: core.BundleContent) -> bytes:
+    """SHA-256 over the content; a new version is due when it changes."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=bytes.hex).encode()).digest()
 
 
 async def _sign(
-    conn: Conn, vault: Vault, operator_id: int, content: Content, newest: Bundle | None, now: datetime
+    conn: Conn,
+    vault: Vault,
+    content: core.BundleContent,
+    digest: bytes,
+    newest: Bundle | None,
+    now: datetime,
 ) -> Bundle:
-    version = 1 if newest is None else newest.version + 1
-    expires_at = now + LIFETIME
-    payload = _canonical(
-        {**content.fields, "version": version, "issued_at": _instant(now), "expires_at": _instant(expires_at)}
-    )
-    root_secret = await operator_service.root_secret(conn, vault, operator_id)
-    return Bundle(version, content.sha256, payload, core.sign_message(root_secret, PURPOSE, payload), now, expires_at)
+    # Whole seconds, as the bundle says them; rounded down, so that no gate takes its clock for behind.
+    issued_at = now.replace(microsecond=0)
+    expires_at = issued_at + LIFETIME
+    content["version"] = 1 if newest is None else newest.version + 1
+    content["issued_at_s"] = int(issued_at.timestamp())
+    content["expires_at_s"] = int(expires_at.timestamp())
+    root_secret = await operator_service.root_secret(conn, vault, content["operator_id"])
+    sealed = core.seal_bundle(root_secret, content)
+    payload, signature = sealed[:-SIGNATURE_BYTES], sealed[-SIGNATURE_BYTES:]
+    return Bundle(content["version"], digest, payload, signature, issued_at, expires_at)
 
 
-def _key(key: core.IssuerKey) -> dict[str, Any]:
+def _key(key: core.IssuerKey) -> core.BundleKey:
     return {
         "kid": key.kid,
-        "public_key": base64url(key.public_key),
-        "operator_id": to_text(operator_service.ID_PREFIX, key.operator_id),
-        "product": key.product,
-        "not_before": _instant(datetime.fromtimestamp(key.not_before_s, UTC)),
-        "not_after": _instant(datetime.fromtimestamp(key.not_after_s, UTC)),
+        "operator_id": key.operator_id,
+        "product": key.product or 0,
+        "algorithm": core.ALGORITHM_ED25519,
+        "not_before_s": key.not_before_s,
+        "not_after_s": key.not_after_s,
+        "public_key": key.public_key,
     }
 
 
-def _lot(lot: Lot) -> dict[str, Any]:
+def _lot(lot: Lot, lanes: Sequence[Lane]) -> core.BundleLot:
+    policy = lot.policy
     return {
-        "lot_id": to_text(lot_service.ID_PREFIX, lot.lot_id),
+        "lot_id": lot.lot_id,
         "product": lot.product,
-        "code_age_max_seconds": lot.policy.code_age_max_seconds,
-        "skew_seconds": lot.policy.skew_seconds,
-        "exit_denied": lot.policy.exit_denied,
+        "code_age_max_s": policy.code_age_max_seconds,
+        "skew_s": policy.skew_seconds,
+        "exit_denied": str(policy.exit_denied),
+        "passback_s": policy.passback_seconds,
+        "risk": [
+            {
+                "ceiling_from": rule.ceiling_from,
+                "code_age_from_s": rule.code_age_from_seconds,
+                "bundle_age_from_s": rule.bundle_age_from_seconds,
+                "outcome": str(rule.outcome),
+            }
+            for rule in policy.risk
+        ],
+        "lanes": [{"lane_id": lane.lane_id, "direction": str(lane.direction)} for lane in lanes],
     }
-
-
-def _canonical(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

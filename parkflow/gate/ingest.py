@@ -66,7 +66,7 @@ async def _post(services: Services, gate: Gate) -> Post:
         lane = await lot_service.get_lane(conn, operator_id=gate.operator_id, lane_id=gate.lane_id)
         keys = core.KeySet(await credential_keys.key_set(conn, gate.operator_id))
     policy = core.Policy(lot.policy.code_age_max_seconds, lot.policy.skew_seconds, product=lot.product)
-    return Post(keys, policy, lane.direction, lot.policy.exit_denied)
+    return Post(keys, policy, lane.direction, lot.policy.exit_denied, services.credentials)
 
 
 async def _passages(services: Services, judged: Sequence[JudgedScan]) -> Mapping[int, Passage]:

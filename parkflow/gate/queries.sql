@@ -156,6 +156,10 @@ select version, content_sha256, payload, signature, issued_at, expires_at
  order by version desc
  limit 1;
 
+-- name: newest_versions
+-- $1 operators
+select operator_id, max(version) as version from bundle where operator_id = any($1::bigint[]) group by operator_id;
+
 -- name: insert_bundle
 -- Of two that build the same version one wins. $1 operator, $2 version, $3 content hash, $4 payload, $5 signature, $6 issued
 -- at, $7 expires at

@@ -42,6 +42,7 @@ class Post:
     policy: core.Policy
     lane_direction: Direction
     exit_denied: ExitDenied
+    credentials: core.CredentialCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def judge(batch: Batch, post: Post, *, now: datetime) -> list[JudgedScan]:
         [scan.at_ms // 1000 for scan in codes],
         keys=post.keys,
         policy=post.policy,
+        cache=post.credentials,
     )
     by_place = {id(scan): verdict for scan, verdict in zip(codes, verdicts, strict=True)}
     return [_judged(scan, by_place.get(id(scan)), post, now) for scan in batch.scans]

@@ -40,6 +40,11 @@ class Bundle:
     issued_at: datetime
     expires_at: datetime
 
+    @property
+    def signed(self) -> bytes:
+        """What a gate takes: the content and the signature behind it."""
+        return self.payload + self.signature
+
 
 async def insert_gate(conn: Conn, gate: Gate, now: datetime) -> bool:
     """Whether the gate is new; False when its key is in use."""
@@ -96,6 +101,12 @@ async def exits_complete_to(conn: Conn, lot_ids: Sequence[int]) -> dict[int, dat
 async def newest_bundle(conn: Conn, operator_id: int) -> Bundle | None:
     found = await conn.fetchrow(_SQL.newest_bundle, operator_id)
     return Bundle(**dict(found.items())) if found else None
+
+
+async def newest_versions(conn: Conn, operator_ids: Sequence[int]) -> dict[int, int]:
+    """An operator without a bundle is not in it."""
+    rows = await conn.fetch(_SQL.newest_versions, list(operator_ids))
+    return {row["operator_id"]: row["version"] for row in rows}
 
 
 async def insert_bundle(conn: Conn, operator_id: int, bundle: Bundle) -> bool:

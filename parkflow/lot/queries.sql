@@ -37,3 +37,11 @@ select lane.lane_id, lane.lot_id, lane.reference, lane.direction
   from lane
   join lot on lot.lot_id = lane.lot_id
  where lot.operator_id = $1 and lane.lane_id = $2;
+
+-- name: lanes_of_operator
+-- $1 operator
+select lane.lane_id, lane.lot_id, lane.reference, lane.direction
+  from lane
+  join lot on lot.lot_id = lane.lot_id
+ where lot.operator_id = $1
+ order by lane.lot_id, lane.lane_id;

@@ -1,6 +1,6 @@
 """A lot's own rules (its policy): which limits apply at its gates, and what happens to exits that never come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Final
@@ -23,6 +23,13 @@ class ExitDenied(StrEnum):
     PAY = "pay"  # pay at the lane
 
 
+class RiskOutcome(StrEnum):
+    """What a gate does with a good code when little is known of it."""
+
+    FLAG = "flag"  # let through and report
+    REFUSE = "refuse"
+
+
 class InvalidLot(ParkflowError):
     """A lot needs a reference, a name, an IANA time zone and a policy of known fields."""
 
@@ -35,7 +42,33 @@ _LIMITS: Final = {
     "code_age_max_seconds": (5, 3_600),
     "skew_seconds": (0, 600),
     "missing_exit_hours": (1, 24 * 31),
+    "passback_seconds": (0, 24 * 3_600),
 }
+_RISK_LIMITS: Final = {
+    "ceiling_from": (0, 65_535),
+    "code_age_from_seconds": (0, 65_535),
+    "bundle_age_from_seconds": (0, 30 * 24 * 3_600),
+}
+RISK_RULES_MAX: Final = 16
+_DAY_SECONDS: Final = 24 * 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class RiskRule:
+    """A rule of the offline risk budget: from all three on, the outcome; the strictest rule that matches counts.
+
+    ceiling_from: credentials of at least this ceiling, whole currency units; one without a limit is above all.
+    code_age_from_seconds, bundle_age_from_seconds: how long ago the code was made and the bundle was last confirmed.
+    """
+
+    outcome: RiskOutcome
+    ceiling_from: int = 0
+    code_age_from_seconds: int = 0
+    bundle_age_from_seconds: int = 0
+
+
+# Who was frozen since is not known at the gate: after a day without news somebody should look at what went through.
+DEFAULT_RISK: Final = (RiskRule(RiskOutcome.FLAG, bundle_age_from_seconds=_DAY_SECONDS),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +77,16 @@ class LotPolicy:
 
     code_age_max_seconds, skew_seconds: how old a code may be, and by how much phone and gate clocks may differ.
     missing_exit_hours: after how long a stay whose exit never came is abandoned (not before every gate has uploaded).
+    passback_seconds: how long a gate takes no second passage of a card in one direction; 0 = it does.
+    risk: when a gate flags or refuses good codes because its own knowledge is old.
     """
 
     code_age_max_seconds: int = 30
     skew_seconds: int = 30
     exit_denied: ExitDenied = ExitDenied.ACCEPT
     missing_exit_hours: int = 48
+    passback_seconds: int = 60
+    risk: tuple[RiskRule, ...] = DEFAULT_RISK
 
     def to_json(self) -> dict[str, object]:
         """The form in which it is stored: every field, so that a later change of the defaults changes no lot."""
@@ -63,26 +100,47 @@ def lot_policy(given: Mapping[str, object]) -> LotPolicy:
         if name not in known:
             raise InvalidLot(f"policy field {name[:40]!r} is unknown; known: {', '.join(sorted(known))}")
         if name == "exit_denied":
-            _require_choice(name, value)
-        else:
-            _require_within(name, value)
-    values = {**asdict(LotPolicy()), **given}
+            _require_choice(name, value, ExitDenied)
+        elif name != "risk":
+            _require_within(name, value, _LIMITS[name])
+    numbers = {name: given.get(name, getattr(LotPolicy(), name)) for name in _LIMITS}
     return LotPolicy(
-        code_age_max_seconds=int(str(values["code_age_max_seconds"])),
-        skew_seconds=int(str(values["skew_seconds"])),
-        exit_denied=ExitDenied(str(values["exit_denied"])),
-        missing_exit_hours=int(str(values["missing_exit_hours"])),
+        code_age_max_seconds=int(str(numbers["code_age_max_seconds"])),
+        skew_seconds=int(str(numbers["skew_seconds"])),
+        exit_denied=ExitDenied(str(given.get("exit_denied", ExitDenied.ACCEPT))),
+        missing_exit_hours=int(str(numbers["missing_exit_hours"])),
+        passback_seconds=int(str(numbers["passback_seconds"])),
+        risk=_risk_rules(given["risk"]) if "risk" in given else DEFAULT_RISK,
     )
 
 
-def _require_choice(name: str, value: object) -> None:
-    choices = [str(choice) for choice in ExitDenied]
+def _risk_rules(given: object) -> tuple[RiskRule, ...]:
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) > RISK_RULES_MAX:
+        raise InvalidLot(f"policy field risk is a list of at most {RISK_RULES_MAX} rules")
+    rules = tuple(_risk_rule(f"risk[{place}]", rule) for place, rule in enumerate(given))
+    if len(set(rules)) != len(rules):
+        raise InvalidLot("policy field risk has the same rule twice")
+    return rules
+
+
+def _risk_rule(name: str, given: object) -> RiskRule:
+    if not isinstance(given, Mapping) or "outcome" not in given or given.keys() - {"outcome", *_RISK_LIMITS}:
+        raise InvalidLot(f"policy field {name} has an outcome and may have {', '.join(_RISK_LIMITS)}")
+    _require_choice(f"{name}.outcome", given["outcome"], RiskOutcome)
+    numbers = {field: given.get(field, 0) for field in _RISK_LIMITS}
+    for field, value in numbers.items():
+        _require_within(f"{name}.{field}", value, _RISK_LIMITS[field])
+    return RiskRule(RiskOutcome(given["outcome"]), **numbers)
+
+
+def _require_choice(name: str, value: object, kind: type[StrEnum]) -> None:
+    choices = [str(choice) for choice in kind]
     if value not in choices:
         raise InvalidLot(f"policy field {name} is one of {', '.join(choices)}, not {value!r}")
 
 
-def _require_within(name: str, value: object) -> None:
-    low, high = _LIMITS[name]
+def _require_within(name: str, value: object, limits: tuple[int, int]) -> None:
+    low, high = limits
     # True is an int to Python, and no number to people.
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise InvalidLot(f"policy field {name} is a whole number from {low} to {high}, not {value!r}")

@@ -101,6 +101,14 @@ async def of_operator(conn: Conn, operator_id: int) -> Sequence[Lot]:
     return await store.lots_of_operator(conn, operator_id)
 
 
+async def lanes_of_operator(conn: Conn, operator_id: int) -> Mapping[int, Sequence[Lane]]:
+    """The lanes of all lots of the operator, by lot; a lot without lanes is not in it."""
+    lanes: dict[int, list[Lane]] = {}
+    for lane in await store.lanes_of_operator(conn, operator_id):
+        lanes.setdefault(lane.lot_id, []).append(lane)
+    return lanes
+
+
 async def by_id(conn: Conn, lot_ids: Sequence[int]) -> Mapping[int, Lot]:
     """The lots of `lot_ids`, of any operator; for steps that work on rows already checked."""
     return {lot.lot_id: lot for lot in await store.lots_by_id(conn, lot_ids)}

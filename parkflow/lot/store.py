@@ -71,8 +71,14 @@ async def insert_lane(conn: Conn, lane: Lane, now: datetime) -> bool:
 
 async def lane(conn: Conn, operator_id: int, lane_id: int) -> Lane | None:
     found = await conn.fetchrow(_SQL.lane_row, operator_id, lane_id)
-    if found is None:
-        return None
+    return _lane(found) if found else None
+
+
+async def lanes_of_operator(conn: Conn, operator_id: int) -> list[Lane]:
+    return [_lane(found) for found in await conn.fetch(_SQL.lanes_of_operator, operator_id)]
+
+
+def _lane(found: Row) -> Lane:
     return Lane(found["lane_id"], found["lot_id"], found["reference"], Direction(found["direction"]))
 
 

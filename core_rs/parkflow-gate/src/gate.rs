@@ -249,7 +249,9 @@ impl Gate {
             .passages
             .repeats(subject, visit.direction, visit.now_s, current.lot.passback_s)
         {
-            return decided(Outcome::Refuse, GateReason::Passback);
+            // The barrier may have come down before the car was through: it is let out again, and flagged.
+            let outcome = if lets_denied_out { Outcome::AcceptAndFlag } else { Outcome::Refuse };
+            return decided(outcome, GateReason::Passback);
         }
         if denial != Denial::No {
             return decided(Outcome::AcceptAndFlag, GateReason::Code(Reason::Denied));

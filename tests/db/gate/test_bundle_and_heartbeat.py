@@ -1,5 +1,6 @@
 """Bundles are signed, versioned and fresh; heartbeats say how far a gate's uploads go."""
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -10,26 +11,25 @@ from parkflow.db.tx import tx
 from parkflow.gate import bundle as gate_bundle
 from parkflow.gate import service as gate_service
 from parkflow.gate.state import GateEvent
-from parkflow.kit.encoding import base64url, bytes_from_base64url
-from parkflow.kit.ids import bucket_of
+from parkflow.kit.encoding import base64url
+from parkflow.kit.ids import bucket_of, from_text, to_text
 from parkflow.operator import service as operator_service
+from parkflow.operator.rules import Role
+from parkflow.operator.service import Principal
 from tests.db.gate.conftest import Street
-from tests.street import beat, send, signed, upload
+from tests.street import Driver, beat, send, signed, upload
 
 
-async def fetch(street: Street, etag: str = "") -> tuple[int, str, dict[str, object]]:
+async def fetch(street: Street, etag: str = "", **headers: str) -> tuple[int, str, core.BundleContent | None]:
     """Status, ETag and verified content of the bundle."""
     message = signed(street.entry, "GET", "/bundle", b"", street.now)
-    answer = await send(street.client, message, b"", **({"If-None-Match": etag} if etag else {}))
+    answer = await send(street.client, message, b"", **({"If-None-Match": etag} if etag else {}), **headers)
     if answer.status_code != 200:
-        return answer.status_code, answer.headers.get("etag", ""), {}
-    payload = bytes_from_base64url("payload", answer.json()["payload"])
-    signature = bytes_from_base64url("signature", answer.json()["signature"])
+        return answer.status_code, answer.headers.get("etag", ""), None
     async with street.pool.acquire() as conn:
         root = (await operator_service.get(conn, street.operator_id)).root_public_key
-    assert core.verify_message(root, "bundle/1", payload, signature)
-    content = json.loads(payload)
-    assert content["version"] == answer.json()["version"]
+    content = core.open_bundle(root, answer.content)
+    assert answer.headers["etag"] == f'"{content["version"]}"'
     return 200, answer.headers["etag"], content
 
 
@@ -38,14 +38,8 @@ async def refresh(street: Street) -> int:
         return await gate_bundle.refresh_all(conn, street.services.vault, now=street.now)
 
 
-async def test_a_bundle_holds_keys_lots_and_denied_cards_and_changes_only_with_them(street: Street) -> None:
-    driver = await street.driver()
-    assert await refresh(street) == 1
-    assert await refresh(street) == 0
-    _, etag, before = await fetch(street)
-    assert (before["version"], before["denied"]) == (1, [])
-    assert [len(before["keys"]), len(before["lots"])] == [1, 1]  # type: ignore[arg-type]
-    assert (await fetch(street, etag))[0] == 304
+async def freeze(street: Street, driver: Driver) -> bytes:
+    """Freeze the driver's card; the subject of its credential."""
     async with tx(street.pool) as conn:
         await card_service.freeze(
             conn,
@@ -54,10 +48,72 @@ async def test_a_bundle_holds_keys_lots_and_denied_cards_and_changes_only_with_t
             reason=FreezeReason.LOST,
             now=street.now,
         )
+    return core.decode_code(driver.code(street.now)).credential.subject
+
+
+async def test_a_bundle_holds_keys_lots_and_denied_cards_and_changes_only_with_them(street: Street) -> None:
+    driver = await street.driver()
+    assert await refresh(street) == 1
+    assert await refresh(street) == 0
+    _, etag, before = await fetch(street)
+    assert before is not None
+    assert (before["version"], before["denied"], before["filter"]) == (1, b"", None)
+    assert [len(before["keys"]), len(before["lots"])] == [1, 1]
+    [lot] = before["lots"]
+    lanes = {(lane["lane_id"], lane["direction"]) for lane in lot["lanes"]}
+    assert lanes == {(street.entry.lane_id, "entry"), (street.exit.lane_id, "exit")}
+    assert (lot["passback_s"], [rule["outcome"] for rule in lot["risk"]]) == (60, ["flag"])
+    assert (await fetch(street, etag))[0] == 304
+    subject = await freeze(street, driver)
     assert await refresh(street) == 1
     _, _, after = await fetch(street, etag)
-    subject = core.decode_code(driver.code(street.now)).credential.subject
-    assert (after["version"], after["denied"]) == (2, [base64url(subject)])
+    assert after is not None
+    assert (after["version"], after["denied"]) == (2, subject)
+
+
+async def test_a_gate_that_waits_gets_the_next_bundle_at_once(street: Street) -> None:
+    driver = await street.driver()
+    await refresh(street)
+    _, etag, _ = await fetch(street)
+    waiting = asyncio.create_task(fetch(street, etag, Prefer="wait=50"))
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    subject = await freeze(street, driver)
+    await refresh(street)
+    async with asyncio.timeout(10):
+        status, _, content = await waiting
+    assert content is not None
+    assert (status, content["denied"]) == (200, subject)
+
+
+async def test_a_gate_that_waits_is_answered_when_its_time_is_over(street: Street) -> None:
+    await refresh(street)
+    _, etag, _ = await fetch(street)
+    async with asyncio.timeout(10):
+        assert (await fetch(street, etag, Prefer="respond-async, wait=1"))[0] == 304
+
+
+async def test_a_bundle_that_changed_before_the_gate_asked_is_not_waited_for(street: Street) -> None:
+    await refresh(street)
+    async with asyncio.timeout(10):
+        assert (await fetch(street, '"77"', Prefer="wait=50"))[0] == 200
+
+
+async def test_a_new_gate_finds_its_lane_in_the_bundle(street: Street) -> None:
+    await refresh(street)
+    async with tx(street.pool) as conn:
+        token = await operator_service.issue_token(
+            conn, Principal(street.operator_id, Role.ADMIN, "builder"), now=street.now
+        )
+    headers = {"Authorization": f"Bearer {token}"}
+    lot = to_text("lot", street.lot_id)
+    lane = {"reference": "north", "direction": "both"}
+    made = (await street.client.post(f"/v1/operator/lots/{lot}/lanes", json=lane, headers=headers)).json()
+    gate = {"lane_id": made["lane_id"], "public_key": base64url(core.public_key(b"n" * 32))}
+    assert (await street.client.post("/v1/operator/gates", json=gate, headers=headers)).status_code == 201
+    _, _, content = await fetch(street)
+    assert content is not None
+    assert from_text("lane", made["lane_id"]) in [lane["lane_id"] for lane in content["lots"][0]["lanes"]]
 
 
 async def test_a_bundle_is_renewed_long_before_it_ends(street: Street) -> None:

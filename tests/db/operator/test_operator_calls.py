@@ -66,6 +66,15 @@ async def test_a_lot_takes_the_operators_zone_and_every_default_of_the_policy(de
         "skew_seconds": 60,
         "exit_denied": "accept",
         "missing_exit_hours": 48,
+        "passback_seconds": 60,
+        "risk": [
+            {
+                "outcome": "flag",
+                "ceiling_from": 0,
+                "code_age_from_seconds": 0,
+                "bundle_age_from_seconds": 86_400,
+            }
+        ],
     }
     assert (await desk.call("GET", "/lots")).json() == [lot]
 
@@ -79,6 +88,16 @@ async def test_a_lot_takes_the_operators_zone_and_every_default_of_the_policy(de
         ({"reference": "a", "name": "A", "policy": {"skew_seconds": True}}, "invalid_lot"),
         ({"reference": "a", "name": "A", "policy": {"skew": 1}}, "invalid_lot"),
         ({"reference": "a", "name": "A", "policy": {"exit_denied": "shoot"}}, "invalid_lot"),
+        ({"reference": "a", "name": "A", "policy": {"passback_seconds": -1}}, "invalid_lot"),
+        ({"reference": "a", "name": "A", "policy": {"risk": "none"}}, "invalid_lot"),
+        ({"reference": "a", "name": "A", "policy": {"risk": [{"ceiling_from": 5}]}}, "invalid_lot"),
+        ({"reference": "a", "name": "A", "policy": {"risk": [{"outcome": "sing"}]}}, "invalid_lot"),
+        ({"reference": "a", "name": "A", "policy": {"risk": [{"outcome": "flag", "age": 1}]}}, "invalid_lot"),
+        ({"reference": "a", "name": "A", "policy": {"risk": [{"outcome": "flag"}] * 2}}, "invalid_lot"),
+        (
+            {"reference": "a", "name": "A", "policy": {"risk": [{"outcome": "flag", "ceiling_from": 65_536}]}},
+            "invalid_lot",
+        ),
         ({"reference": "a", "name": "A", "colour": "red"}, "invalid_request"),
     ],
 )

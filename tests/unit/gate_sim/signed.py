@@ -1,56 +1,64 @@
 """Test keys and what is signed with them: an operator, an issuer, a credential in a phone, a bundle."""
 
-import json
 from pathlib import Path
 
 from gate_sim.gate import Gate, Post
 from gate_sim.phone import HeldCredential, Phone
 from gate_sim.seed import Seed
-from gate_sim.wire import to_base64url, to_instant_text
+from gate_sim.wire import id_number
 from parkflow import core
 
 NOW_S = 1_508_500_800
 OPERATOR = "op_000000000000f"
 LOT = "lot_000000000001g"
+LANE = "lane_000000000001"
 ROOT_SECRET = b"r" * 32
 ISSUER_SECRET = b"i" * 32
 KID = 7
 
 
-def bundle_answer(version: int, *, denied: list[bytes] | None = None, expires_at_s: int = NOW_S + 3600) -> bytes:
-    """What the service answers to a gate that asks for its bundle."""
-    payload = json.dumps(
+def bundle_of(
+    version: int,
+    *,
+    denied: list[bytes] | None = None,
+    expires_at_s: int = NOW_S + 3600,
+    deny_filter: core.DenyFilter | None = None,
+    root_secret: bytes = ROOT_SECRET,
+) -> bytes:
+    """The signed bundle that the service answers to a gate that asks for it."""
+    key: core.BundleKey = {
+        "kid": KID,
+        "operator_id": id_number(OPERATOR),
+        "product": core.PRODUCT_PARKING,
+        "algorithm": core.ALGORITHM_ED25519,
+        "not_before_s": NOW_S - 3600,
+        "not_after_s": NOW_S + 86_400,
+        "public_key": core.public_key(ISSUER_SECRET),
+    }
+    lot: core.BundleLot = {
+        "lot_id": id_number(LOT),
+        "product": core.PRODUCT_PARKING,
+        "code_age_max_s": 30,
+        "skew_s": 30,
+        "exit_denied": "accept",
+        "passback_s": 60,
+        "risk": [{"ceiling_from": 0, "code_age_from_s": 0, "bundle_age_from_s": 1_800, "outcome": "flag"}],
+        "lanes": [{"lane_id": id_number(LANE), "direction": "both"}],
+    }
+    return core.seal_bundle(
+        root_secret,
         {
+            "operator_id": id_number(OPERATOR),
             "version": version,
-            "operator_id": OPERATOR,
-            "issued_at": to_instant_text(NOW_S * 1000),
-            "expires_at": to_instant_text(expires_at_s * 1000),
-            "keys": [
-                {
-                    "kid": KID,
-                    "public_key": to_base64url(core.public_key(ISSUER_SECRET)),
-                    "product": 1,
-                    "not_before": to_instant_text((NOW_S - 3600) * 1000),
-                    "not_after": to_instant_text((NOW_S + 86_400) * 1000),
-                    "operator_id": OPERATOR,
-                }
-            ],
-            "denied": [to_base64url(subject) for subject in denied or []],
-            "lots": [
-                {
-                    "lot_id": LOT,
-                    "product": core.PRODUCT_PARKING,
-                    "code_age_max_seconds": 30,
-                    "skew_seconds": 30,
-                    "exit_denied": "accept",
-                }
-            ],
-        }
-    ).encode()
-    signature = core.sign_message(ROOT_SECRET, "bundle/1", payload)
-    return json.dumps(
-        {"version": version, "payload": to_base64url(payload), "signature": to_base64url(signature)}
-    ).encode()
+            "issued_at_s": NOW_S,
+            "expires_at_s": expires_at_s,
+            "keys": [key],
+            "lots": [lot],
+            "filter": None if deny_filter is None else (deny_filter.sha256, len(deny_filter)),
+            "denied": b"".join(denied or []),
+            "cleared": b"",
+        },
+    )
 
 
 def phone_with_credential(name: str = "ann") -> tuple[Phone, bytes]:
@@ -74,7 +82,12 @@ def phone_with_credential(name: str = "ann") -> tuple[Phone, bytes]:
 
 def make_gate(folder: Path, direction: str = "entry", bundle: bytes | None = None) -> Gate:
     """A gate at LOT with a bundle."""
-    post = Post("gate_0000000000001", LOT, "lane_0000000000001", direction, b"g" * 32, core.public_key(ROOT_SECRET))
-    gate = Gate(post, folder, now_ms=NOW_S * 1000)
-    gate.shelf.take(bundle or bundle_answer(1), now_s=NOW_S)
+    gate = bare_gate(folder, direction)
+    gate.core.take_bundle(bundle or bundle_of(1), now_s=NOW_S)
     return gate
+
+
+def bare_gate(folder: Path, direction: str = "entry") -> Gate:
+    """A gate at LOT with whatever its folder holds."""
+    post = Post("gate_0000000000001", LOT, LANE, direction, b"g" * 32, core.public_key(ROOT_SECRET))
+    return Gate(post, folder, now_ms=NOW_S * 1000)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gate_sim.bundle import BundleRefused
-from gate_sim.gate import Gate
-from tests.unit.gate_sim.signed import NOW_S, bundle_answer, make_gate, phone_with_credential
+from parkflow import core
+from tests.unit.gate_sim.signed import NOW_S, bare_gate, bundle_of, make_gate, phone_with_credential
 
 NOW_MS = NOW_S * 1000
 
@@ -30,21 +29,20 @@ def test_a_screenshot_opens_no_gate_after_a_minute(tmp_path: Path) -> None:
 
 def test_a_denied_card_does_not_come_in(tmp_path: Path) -> None:
     phone, subject = phone_with_credential()
-    gate = make_gate(tmp_path, bundle=bundle_answer(1, denied=[subject]))
+    gate = make_gate(tmp_path, bundle=bundle_of(1, denied=[subject]))
     assert not gate.show(phone.code_at(NOW_S), at_ms=NOW_MS).opened
 
 
 def test_a_denied_card_that_is_inside_is_let_out_and_flagged(tmp_path: Path) -> None:
     phone, subject = phone_with_credential()
-    gate = make_gate(tmp_path, "exit", bundle_answer(1, denied=[subject]))
+    gate = make_gate(tmp_path, "exit", bundle_of(1, denied=[subject]))
     decision = gate.show(phone.code_at(NOW_S), at_ms=NOW_MS)
     assert (decision.verdict, decision.opened) == ("denied", True)
 
 
 def test_a_gate_without_a_bundle_stays_shut(tmp_path: Path) -> None:
     phone, _ = phone_with_credential()
-    gate = make_gate(tmp_path)
-    gate.shelf.current = None
+    gate = bare_gate(tmp_path)
     assert gate.show(phone.code_at(NOW_S), at_ms=NOW_MS).verdict == "no_bundle"
 
 
@@ -53,7 +51,7 @@ def test_nobody_comes_in_on_an_expired_bundle_but_cars_go_out(tmp_path: Path) ->
     for direction, opened in (("entry", False), ("exit", True)):
         folder = tmp_path / direction
         folder.mkdir()
-        gate = make_gate(folder, direction, bundle_answer(1, expires_at_s=NOW_S + 60))
+        gate = make_gate(folder, direction, bundle_of(1, expires_at_s=NOW_S + 60))
         assert gate.show(phone.code_at(NOW_S + 60), at_ms=NOW_MS + 60_000).opened is opened
 
 
@@ -67,22 +65,51 @@ def test_a_malformed_code_is_refused_by_name_and_kept_as_evidence(tmp_path: Path
 
 
 def test_an_older_or_foreign_or_expired_bundle_is_refused(tmp_path: Path) -> None:
-    gate = make_gate(tmp_path, bundle=bundle_answer(5))
-    for answer, why in (
-        (bundle_answer(5), "not newer"),
-        (bundle_answer(4), "not newer"),
-        (bundle_answer(6, expires_at_s=NOW_S), "expired"),
-        (bundle_answer(6).replace(b'"signature": "', b'"signature": "AAAA'), "signature"),
+    gate = make_gate(tmp_path, bundle=bundle_of(5))
+    for bundle, why in (
+        (bundle_of(5), "not_newer"),
+        (bundle_of(4), "not_newer"),
+        (bundle_of(6, expires_at_s=NOW_S), "expired"),
+        (bundle_of(6, root_secret=b"x" * 32), "bad_signature"),
     ):
-        with pytest.raises(BundleRefused, match=why):
-            gate.shelf.take(answer, now_s=NOW_S)
-    assert gate.shelf.version == 5
+        with pytest.raises(core.BundleError) as refusal:
+            gate.core.take_bundle(bundle, now_s=NOW_S)
+        assert refusal.value.code == why
+    assert gate.core.bundle_version == 5
 
 
 def test_a_bundle_once_taken_is_still_there_after_a_power_cut(tmp_path: Path) -> None:
-    first = make_gate(tmp_path, bundle=bundle_answer(5))
+    first = make_gate(tmp_path, bundle=bundle_of(5))
     first.journal.close()
-    again = Gate(first.post, tmp_path, now_ms=NOW_MS + 1_000)
-    assert again.shelf.version == 5
-    with pytest.raises(BundleRefused, match="not newer"):
-        again.shelf.take(bundle_answer(4), now_s=NOW_S)
+    again = bare_gate(tmp_path)
+    assert again.core.bundle_version == 5
+    with pytest.raises(core.BundleError, match="not newer"):
+        again.core.take_bundle(bundle_of(4), now_s=NOW_S)
+
+
+def test_a_code_that_opened_before_a_power_cut_does_not_open_after_it(tmp_path: Path) -> None:
+    phone, _ = phone_with_credential()
+    first = make_gate(tmp_path)
+    assert first.show(phone.code_at(NOW_S), at_ms=NOW_MS).opened
+    first.journal.close()
+    assert bare_gate(tmp_path).show(phone.code_at(NOW_S), at_ms=NOW_MS + 5_000).verdict == "replayed"
+
+
+def test_a_fresh_code_of_a_card_that_just_went_in_does_not_let_a_second_car_in(tmp_path: Path) -> None:
+    phone, _ = phone_with_credential()
+    gate = make_gate(tmp_path)
+    assert gate.show(phone.code_at(NOW_S), at_ms=NOW_MS).opened
+    decision = gate.show(phone.code_at(NOW_S + 20), at_ms=NOW_MS + 20_000)
+    assert (decision.verdict, decision.opened) == ("passback", False)
+
+
+def test_what_is_let_through_on_old_knowledge_is_flagged_in_the_journal(tmp_path: Path) -> None:
+    phone, _ = phone_with_credential()
+    gate = make_gate(tmp_path)
+    later_s = NOW_S + 1_900
+    decision = gate.show(phone.code_at(later_s), at_ms=later_s * 1000)
+    assert (decision.verdict, decision.opened, decision.flag) == ("accepted", True, "risk")
+    [event] = gate.journal.unacknowledged(10)
+    assert (event.content["verdict"], event.content["flag"]) == ("accepted", "risk")
+    gate.core.confirm_bundle(later_s)
+    assert gate.show(phone.code_at(later_s + 90), at_ms=(later_s + 90) * 1000).flag is None
