@@ -6,8 +6,8 @@ from typing import Final
 
 from parkflow import core
 from parkflow.credential import store
-from parkflow.credential.keys import SealedScan, denying_kids, open_scans
-from parkflow.credential.rules import DenyLimits, filter_is_due
+from parkflow.credential.keys import SealedScan, live_kids, open_scans
+from parkflow.credential.rules import DENY_LIMITS, DenyLimits, filter_is_due
 from parkflow.credential.store import StoredFilter
 from parkflow.db.conn import Conn
 from parkflow.kit.errors import NotFound
@@ -32,13 +32,13 @@ class DenyListing:
     cleared: bytes
 
 
-async def listing(conn: Conn, operator_id: int, *, now: datetime, limits: DenyLimits = DenyLimits()) -> DenyListing:
+async def listing(conn: Conn, operator_id: int, *, now: datetime, limits: DenyLimits = DENY_LIMITS) -> DenyListing:
     """The operator's denied subjects now; builds and keeps a new filter first when the exact lists grew too long.
 
     With a filter, what it does not hit is denied exactly, and honest credentials that it hits are cleared, so that no
     driver is turned away by chance at a gate without network.
     """
-    kids = await denying_kids(conn, operator_id, now=now)
+    kids = await live_kids(conn, operator_id, now=now)
     denied = await store.denied_subjects(conn, kids, now=now)
     known = await store.newest_filter(conn, operator_id)
     stored, built = known, _decoded(known)
@@ -66,7 +66,7 @@ async def filter_content(conn: Conn, operator_id: int, sha256: bytes) -> bytes:
 
 async def is_denied(conn: Conn, vault: Vault, operator_id: int, scan: SealedScan, *, now: datetime) -> bool:
     """The exact answer for a gate whose filter hits; a credential that was never issued is denied."""
-    if scan.kid not in await denying_kids(conn, operator_id, now=now):
+    if scan.kid not in await live_kids(conn, operator_id, now=now):
         return True
     [subject] = await open_scans(conn, vault, [scan])
     return subject is None or await store.is_denied(conn, card_id=subject.card_id, serial=subject.serial, now=now)

@@ -169,8 +169,8 @@ async def were_issued(conn: Conn, scans: Sequence[tuple[ScanSubject, bytes]]) ->
     return [place in places for place in range(1, len(scans) + 1)]
 
 
-async def denying_kids(conn: Conn, operator_id: int, *, now: datetime) -> list[int]:
-    """The kids of the operator under which a code may still be good, so that denials count."""
+async def live_kids(conn: Conn, operator_id: int, *, now: datetime) -> list[int]:
+    """The kids of the operator under which a code may still be good: what gates need to know."""
     # A key that was ended early leaves codes of earlier moments, which are good until they are too old.
     return [key.kid for key in await store.issuer_keys(conn, operator_id) if key.not_after + _CODE_AGE_MAX > now]
 

@@ -91,6 +91,9 @@ class DenyLimits:
     cleared_max: int = 65_536
 
 
+DENY_LIMITS: Final = DenyLimits()
+
+
 def filter_is_due(*, denied: int, exact: int, filter_age: timedelta | None, limits: DenyLimits) -> bool:
     """Whether to build a new filter: `denied` in all, `exact` of them not in the filter there is."""
     if denied <= limits.exact_max:

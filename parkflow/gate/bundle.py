@@ -9,7 +9,7 @@ from typing import Final
 from parkflow import core
 from parkflow.credential import denylist
 from parkflow.credential import keys as credential_keys
-from parkflow.credential.rules import DenyLimits
+from parkflow.credential.rules import DENY_LIMITS, DenyLimits
 from parkflow.db.conn import Conn
 from parkflow.gate import store
 from parkflow.gate.store import Bundle
@@ -38,7 +38,7 @@ class BundleMissing(ParkflowError):
 
 
 async def refresh(
-    conn: Conn, vault: Vault, *, operator_id: int, now: datetime, limits: DenyLimits = DenyLimits()
+    conn: Conn, vault: Vault, *, operator_id: int, now: datetime, limits: DenyLimits = DENY_LIMITS
 ) -> Bundle:
     """The operator's newest bundle, a new version first if keys, denied cards or lots changed or its end is near."""
     for _ in range(_TRIES_MAX):
@@ -89,7 +89,8 @@ async def _content(conn: Conn, operator_id: int, now: datetime, limits: DenyLimi
     lots = await lot_service.of_operator(conn, operator_id)
     lanes = await lot_service.lanes_of_operator(conn, operator_id)
     # Scans of past keys are the server's business; a gate meets codes of today.
-    keys = [key for key in await credential_keys.key_set(conn, operator_id) if key.not_after_s > now.timestamp()]
+    live = set(await credential_keys.live_kids(conn, operator_id, now=now))
+    keys = [key for key in await credential_keys.key_set(conn, operator_id) if key.kid in live]
     return {
         "operator_id": operator_id,
         "version": 0,

@@ -10,7 +10,7 @@ import pytest
 from parkflow import core
 from parkflow.card import service as cards
 from parkflow.card.state import FreezeReason
-from parkflow.credential import keys
+from parkflow.credential import denylist, keys
 from parkflow.credential.keys import KEY_LIFETIME, KEY_OVERLAP, ScanSubject, SealedScan
 from parkflow.db.conn import Pool
 from parkflow.db.tx import tx
@@ -45,7 +45,8 @@ class Town:
 
     async def denied(self) -> list[bytes]:
         async with self.services.pool.acquire() as conn:
-            return await keys.denied_subjects(conn, self.operator_id, now=self.clock.now())
+            found = await denylist.listing(conn, self.operator_id, now=self.clock.now())
+        return [found.denied[at : at + 16] for at in range(0, len(found.denied), 16)]
 
     async def verdict(self, text: str) -> core.Verdict:
         async with self.services.pool.acquire() as conn:

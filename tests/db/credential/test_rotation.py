@@ -10,7 +10,7 @@ import pytest
 from parkflow import core
 from parkflow.card import service as cards
 from parkflow.card.state import FreezeReason
-from parkflow.credential import keys
+from parkflow.credential import denylist, keys
 from parkflow.credential.keys import CREDENTIAL_LIFETIME_MAX, KEY_OVERLAP, IssuerKey, UnknownKid
 from parkflow.db.conn import Pool
 from parkflow.db.tx import tx
@@ -208,7 +208,8 @@ async def test_a_denied_card_stays_denied_while_codes_of_before_the_end_are_good
 
     async def denied() -> int:
         async with office.services.pool.acquire() as conn:
-            return len(await keys.denied_subjects(conn, office.operator_id, now=office.clock.now()))
+            found = await denylist.listing(conn, office.operator_id, now=office.clock.now())
+        return len(found.denied) // core.SUBJECT_BYTES
 
     assert await denied() == 1
     office.clock.advance(minutes=70)

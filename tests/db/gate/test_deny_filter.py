@@ -11,6 +11,7 @@ from parkflow import core
 from parkflow.card import service as card_service
 from parkflow.card.state import FreezeReason
 from parkflow.credential import denylist
+from parkflow.credential.keys import SealedScan
 from parkflow.credential.rules import DenyLimits
 from parkflow.db.tx import tx
 from parkflow.gate import bundle as gate_bundle
@@ -155,7 +156,7 @@ async def test_the_service_knows_exactly_who_is_denied(street: Street) -> None:
 
     async def ask(kid: int, subject: bytes) -> bool:
         async with street.pool.acquire() as conn:
-            scan = denylist.SealedScan(kid, subject)
+            scan = SealedScan(kid, subject)
             return await denylist.is_denied(conn, street.services.vault, street.operator_id, scan, now=street.now)
 
     assert await ask(kid, subject_of(street, some[0]))
