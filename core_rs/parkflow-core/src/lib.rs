@@ -7,6 +7,7 @@ pub mod bundle;
 pub mod code;
 pub mod ed25519;
 pub mod ledger;
+pub mod lotqr;
 pub mod recent;
 pub mod stay;
 pub mod tariff;

@@ -8,6 +8,7 @@ mod ed25519;
 mod errors;
 mod gate;
 mod ledger;
+mod lotqr;
 mod stay;
 mod tariff;
 
@@ -19,6 +20,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ed25519::register(module)?;
     gate::register(module)?;
     ledger::register(module)?;
+    lotqr::register(module)?;
     stay::register(module)?;
     tariff::register(module)?;
     Ok(())
