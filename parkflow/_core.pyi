@@ -20,6 +20,7 @@ __all__ = [
     "IssuerKey",
     "KeySet",
     "LedgerError",
+    "LotQrFields",
     "Pairing",
     "Policy",
     "ReplayCache",
@@ -43,6 +44,7 @@ __all__ = [
     "encode_base45",
     "gate_reasons",
     "issue_credential",
+    "lot_qr_refusals",
     "make_code",
     "message_purposes",
     "open_bundle",
@@ -53,13 +55,16 @@ __all__ = [
     "public_key",
     "public_key_refusal",
     "read_code",
+    "read_lot_qr",
     "refusal_reasons",
     "seal_bundle",
     "seal_subject",
     "sign",
+    "sign_lot_qr",
     "sign_message",
     "verify_code",
     "verify_codes",
+    "verify_lot_qr",
     "verify_message",
     "written_off",
 ]
@@ -319,6 +324,29 @@ class Decision:
     def certain(self) -> bool: ...
     @property
     def code(self) -> Code | None: ...
+
+# --- Lot QRs --------------------------------------------------------------------------------------------------------
+
+@final
+class LotQrFields:
+    def __new__(cls, *, operator_id: int, lot_id: int, lane_id: int, purpose: str, issued_at_s: int) -> LotQrFields: ...
+    @property
+    def operator_id(self) -> int: ...
+    @property
+    def lot_id(self) -> int: ...
+    @property
+    def lane_id(self) -> int: ...
+    @property
+    def purpose(self) -> str: ...
+    @property
+    def issued_at_s(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+def lot_qr_refusals() -> list[tuple[int, str]]: ...
+def sign_lot_qr(root_secret: bytes, fields: LotQrFields) -> str: ...
+def read_lot_qr(text: str) -> tuple[LotQrFields | None, int]: ...
+def verify_lot_qr(text: str, root_key: bytes) -> tuple[LotQrFields | None, int]: ...
 
 # --- Tariffs --------------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from parkflow._core import (
     IssuerKey,
     KeySet,
     LedgerError,
+    LotQrFields,
     Pairing,
     Policy,
     ReplayCache,
@@ -47,6 +48,7 @@ from parkflow._core import (
     encode_base45,
     gate_reasons,
     issue_credential,
+    lot_qr_refusals,
     make_code,
     message_purposes,
     open_subject,
@@ -59,17 +61,21 @@ from parkflow._core import (
     refusal_reasons,
     seal_subject,
     sign,
+    sign_lot_qr,
     sign_message,
     verify_code,
     verify_codes,
     verify_message,
     written_off,
 )
+from parkflow._core import read_lot_qr as _read_lot_qr
+from parkflow._core import verify_lot_qr as _verify_lot_qr
 from parkflow.kit.errors import ParkflowError
 
 __all__ = [
     "ALGORITHM_ED25519",
     "GATE_REASONS",
+    "LOT_QR_REFUSALS",
     "PREFIX",
     "PRODUCT_PARKING",
     "PRODUCT_TRANSIT",
@@ -96,6 +102,8 @@ __all__ = [
     "IssuerKey",
     "KeySet",
     "LedgerError",
+    "LotQrFields",
+    "LotQrRefused",
     "OpenStay",
     "Pairing",
     "Policy",
@@ -127,11 +135,14 @@ __all__ = [
     "pair_scans",
     "public_key",
     "public_key_refusal",
+    "read_lot_qr",
     "seal_subject",
     "sign",
+    "sign_lot_qr",
     "sign_message",
     "verify_code",
     "verify_codes",
+    "verify_lot_qr",
     "verify_message",
     "written_off",
 ]
@@ -251,6 +262,43 @@ def open_bundle(root_key: bytes, bundle: bytes) -> BundleContent:
 # `DenyFilter.build(subjects)` makes the binary fuse filter over joined subjects: the same set gives the same bytes.
 # `Gate` is the gate library: `take_bundle` raises `BundleError` whose `code` names the refusal (`filter_missing`: fetch
 # the filter of `filter_of(bundle)` and call again with it); `decide` never raises, whatever the text is.
+
+
+# --- Lot QRs --------------------------------------------------------------------------------------------------------
+#
+# `LotQrFields` says whose sign it is (operator, lot, lane), what it is for (`entry`, `prepay` or `exit`) and when it
+# was signed; `sign_lot_qr(root_secret, fields)` gives the text of 151 characters.
+
+LOT_QR_REFUSALS: Final[dict[int, str]] = dict(lot_qr_refusals())
+"""Stable number -> stable name of why a text is no lot QR, in the order of checking."""
+
+
+class LotQrRefused(ParkflowError):
+    """The sign's QR code is not the operator's; `reason` is the name of what is wrong with it."""
+
+    code = "lot_qr_refused"
+    status = 422
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"this is no QR code of a lot of ours: {reason}")
+
+
+def read_lot_qr(text: str) -> LotQrFields:
+    """Read a lot QR without checking it, to learn whose root key verifies it. Raises `LotQrRefused`."""
+    return _said(*_read_lot_qr(text))
+
+
+def verify_lot_qr(text: str, root_key: bytes) -> LotQrFields:
+    """What a lot QR says, signed by the holder of `root_key`. Raises `LotQrRefused`."""
+    return _said(*_verify_lot_qr(text, root_key))
+
+
+def _said(fields: LotQrFields | None, refusal: int) -> LotQrFields:
+    if fields is None:
+        raise LotQrRefused(LOT_QR_REFUSALS[refusal])
+    return fields
+
 
 # --- Tariffs --------------------------------------------------------------------------------------------------------
 #

@@ -1,6 +1,7 @@
 """Writes lotqr_v1.json from the format's description, without parkflow: the file is an oracle and not an echo.
 
-All keys are TEST KEYS, made of a word each; nothing real may ever trust them. Run: python tests/golden/write_lotqr_v1.py
+All keys are TEST KEYS, made of a word each; nothing real may ever trust them.
+Run: python tests/golden/write_lotqr_v1.py
 """
 
 import base64
