@@ -18,6 +18,7 @@ from parkflow.api import (
     errors,
     gate,
     lot_channel,
+    lot_qr,
     operator,
     operator_cards,
     returns,
@@ -46,6 +47,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     operator.router,
     operator_cards.router,
     lot_channel.router,
+    lot_qr.router,
     days.router,
     system.router,
 )

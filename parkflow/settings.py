@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     bundle_interval_seconds: Positive = 60
     # Verified credentials that the service keeps in memory, about 300 bytes each: a day of a city's cards.
     credential_cache_max: Annotated[int, Field(ge=2)] = 65_536
+    # What stands before the token in the QR code of a lot's sign. Capitals, since QR's alphanumeric mode has no others;
+    # scheme and host mean the same in capitals.
+    lot_qr_base_url: Annotated[str, Field(max_length=100, pattern=r"^HTTPS?://[0-9A-Z.:/-]+/$")] = (
+        "HTTPS://PARK.EXAMPLE/L/"
+    )
 
     # Taking the money.
     deduct_delay_seconds: Annotated[int, Field(ge=0)] = 120

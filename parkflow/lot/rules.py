@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from parkflow.kit.errors import ParkflowError
 
@@ -14,6 +14,14 @@ class Direction(StrEnum):
     ENTRY = "entry"
     EXIT = "exit"
     BOTH = "both"
+
+
+class LotQrPurpose(StrEnum):
+    """What a driver does at a sign."""
+
+    ENTRY = "entry"
+    PREPAY = "prepay"
+    EXIT = "exit"
 
 
 class ExitDenied(StrEnum):
@@ -91,6 +99,19 @@ class LotPolicy:
     def to_json(self) -> dict[str, object]:
         """The form in which it is stored: every field, so that a later change of the defaults changes no lot."""
         return asdict(self)
+
+
+def lot_qr_fits(purpose: LotQrPurpose, direction: Direction) -> bool:
+    """Whether a sign for `purpose` may stand at a lane: nobody drives in where the lane leads out."""
+    match purpose:
+        case LotQrPurpose.ENTRY:
+            return direction in (Direction.ENTRY, Direction.BOTH)
+        case LotQrPurpose.EXIT:
+            return direction in (Direction.EXIT, Direction.BOTH)
+        case LotQrPurpose.PREPAY:
+            return True
+        case _:
+            assert_never(purpose)
 
 
 def lot_policy(given: Mapping[str, object]) -> LotPolicy:
