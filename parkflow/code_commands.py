@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from parkflow import core
+from parkflow import core, qr_commands
 from parkflow.kit.clock import clock_from_environment
 from parkflow.kit.errors import ParkflowError
 from parkflow.kit.ids import from_text
@@ -147,6 +147,9 @@ def issue(**chosen: Any) -> None:
     except (ValueError, OverflowError) as error:
         raise CodeNotMade(f"the code cannot be made: {error}") from error
     click.echo(text)
+
+
+qr_commands.add_to(code)
 
 
 @code.command()
