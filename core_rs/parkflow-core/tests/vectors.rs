@@ -10,90 +10,27 @@ mod golden;
 
 use std::collections::HashSet;
 
-use golden::{bytes_of_hex, coefficients, hex, hex_exact, json, number, rows, string, text};
+use golden::signatures::{sign_input, speccheck, wycheproof};
+use golden::{coefficients, hex, hex_exact, json, number, rows, string};
 use parkflow_core::code::{
     decode_base45, decode_code, encode_base45, encode_code, issue_credential, make_code, open_subject, seal_subject,
     verify_code, verify_codes, CredentialFields, IssuerKey, KeySet, Policy, Reason, ReplayCache, ReplayMemory,
 };
-use parkflow_core::ed25519::{public_key, sign, verify, verify_equations, Equation, Purpose, VerifyingKey};
+use parkflow_core::ed25519::{public_key, sign, verify, verify_equations, Purpose, VerifyingKey};
 use serde_json::Value;
-
-struct Triple {
-    key: Vec<u8>,
-    message: Vec<u8>,
-    signature: Vec<u8>,
-    valid: bool,
-}
-
-impl Triple {
-    fn equation(&self) -> Option<Equation> {
-        Equation::new(&VerifyingKey::enrol(&self.key).ok()?, &[&self.message], &self.signature)
-    }
-}
-
-fn wycheproof() -> Vec<Triple> {
-    let file = json("vectors/wycheproof_ed25519_test.json");
-    let mut triples = Vec::new();
-    for group in rows(&file["testGroups"]) {
-        for test in rows(&group["tests"]) {
-            triples.push(Triple {
-                key: hex(&group["publicKey"]["pk"]),
-                message: hex(&test["msg"]),
-                signature: hex(&test["sig"]),
-                valid: string(&test["result"]) == "valid",
-            });
-        }
-    }
-    triples
-}
-
-fn speccheck() -> Vec<Triple> {
-    let expected = json("vectors/speccheck_expected.json");
-    let triple = |(case, row): (&Value, &Value)| Triple {
-        key: hex(&case["pub_key"]),
-        message: hex(&case["message"]),
-        signature: hex(&case["signature"]),
-        valid: row["rule_p"].as_bool().expect("a bit"),
-    };
-    rows(&json("vectors/speccheck_cases.json"))
-        .iter()
-        .zip(rows(&expected))
-        .map(triple)
-        .collect()
-}
-
-fn sign_input() -> Vec<(Vec<u8>, Triple)> {
-    let parse = |line: &str| {
-        let [secret, key, message, signed] = line.splitn(5, ':').take(4).collect::<Vec<_>>()[..] else {
-            panic!("four columns: {line}");
-        };
-        let (key, message) = (bytes_of_hex(key), bytes_of_hex(message));
-        let signature = bytes_of_hex(signed)[..64].to_vec();
-        (
-            bytes_of_hex(secret)[..32].to_vec(),
-            Triple {
-                key,
-                message,
-                signature,
-                valid: true,
-            },
-        )
-    };
-    text("vectors/sign.input.128").lines().map(parse).collect()
-}
 
 #[test]
 fn published_signatures_get_the_bits_of_pf1_singly_and_in_a_batch() {
     let mut triples = wycheproof();
-    triples.extend(speccheck());
+    triples.extend(speccheck("rule_p"));
     triples.extend(sign_input().into_iter().map(|(_, triple)| triple));
     assert_eq!(triples.len(), 151 + 12 + 128);
     let mut batch = Vec::new();
     let mut expected = Vec::new();
-    for (place, triple) in triples.iter().enumerate() {
+    for triple in &triples {
         let single =
             VerifyingKey::enrol(&triple.key).is_ok_and(|key| verify(&key, &[&triple.message], &triple.signature));
-        assert_eq!(single, triple.valid, "triple {place}");
+        assert_eq!(single, triple.valid, "{}", triple.name);
         batch.extend(triple.equation());
         expected.extend(triple.equation().map(|_| triple.valid));
     }

@@ -1,6 +1,8 @@
 //! Reads the vectors that Rust and Python share.
 #![allow(dead_code, reason = "each test file reads a part of it")]
 
+pub mod signatures;
+
 use std::path::PathBuf;
 
 use serde_json::Value;
