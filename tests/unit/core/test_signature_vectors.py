@@ -1,10 +1,5 @@
 """PF-1 against published vectors, and against other libraries on honest signatures."""
 
-import base64
-import json
-from pathlib import Path
-from typing import Any
-
 import nacl.exceptions
 import nacl.signing
 import pytest
@@ -13,43 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parkflow import core
-
-VECTORS = Path(__file__).parents[2] / "golden" / "vectors"
-Triple = tuple[bytes, bytes, bytes]
-
-
-def load(name: str) -> Any:
-    return json.loads((VECTORS / name).read_text(encoding="utf-8"))
-
-
-def wycheproof() -> list[tuple[Triple, bool]]:
-    return [
-        (
-            tuple(bytes.fromhex(part) for part in (group["publicKey"]["pk"], test["msg"], test["sig"])),  # type: ignore[misc]
-            test["result"] == "valid",
-        )
-        for group in load("wycheproof_ed25519_test.json")["testGroups"]
-        for test in group["tests"]
-    ]
-
-
-def speccheck() -> list[tuple[Triple, bool]]:
-    expected = {row["case"]: row["rule_p"] for row in load("speccheck_expected.json")}
-    return [
-        (
-            (bytes.fromhex(case["pub_key"]), bytes.fromhex(case["message"]), bytes.fromhex(case["signature"])),
-            expected[number],
-        )
-        for number, case in enumerate(load("speccheck_cases.json"))
-    ]
-
-
-def sign_input() -> list[tuple[bytes, Triple]]:
-    rows = [line.split(":") for line in (VECTORS / "sign.input.128").read_text(encoding="ascii").splitlines()]
-    return [
-        (bytes.fromhex(row[0])[:32], (bytes.fromhex(row[1]), bytes.fromhex(row[2]), bytes.fromhex(row[3])[:64]))
-        for row in rows
-    ]
+from tests.published import load, rfc8032, rfc9421, sign_input, speccheck, wycheproof
 
 
 def test_wycheproof_is_answered_whole() -> None:
@@ -67,23 +26,17 @@ def test_speccheck_is_answered_as_pf1_has_it() -> None:
 
 
 def test_rfc8032_and_sign_input_are_signed_byte_for_byte() -> None:
-    rfc = [
-        (bytes.fromhex(row["sk"]), (bytes.fromhex(row["pk"]), bytes.fromhex(row["msg"]), bytes.fromhex(row["sig"])))
-        for row in load("rfc8032_section7_1.json")
-    ]
-    for secret, (key, message, signature) in rfc + sign_input():
+    for secret, (key, message, signature) in rfc8032() + sign_input():
         assert core.public_key(secret) == key
         assert core.sign(secret, message) == signature
         assert core.ed25519_verify(key, message, signature)
         assert core.check_public_key(key)
-    assert core.ed25519_verify_batch([triple for _, triple in rfc + sign_input()]) == [True] * 133
+    assert core.ed25519_verify_batch([triple for _, triple in rfc8032() + sign_input()]) == [True] * 133
 
 
 def test_rfc9421_example_is_signed_byte_for_byte() -> None:
-    row = load("rfc9421_b26_ed25519.json")
-    seed, key = (base64.urlsafe_b64decode(row[name] + "=") for name in ("seed_b64u", "public_x_b64u"))
-    base, signature = row["signature_base"].encode(), base64.b64decode(row["signature_b64"])
-    assert core.sign(seed, base) == signature
+    secret, (key, base, signature) = rfc9421()
+    assert core.sign(secret, base) == signature
     assert core.ed25519_verify(key, base, signature)
 
 
