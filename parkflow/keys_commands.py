@@ -88,7 +88,7 @@ def check(public_key_hex: str) -> None:
         public_key = bytes.fromhex(public_key_hex)
     except ValueError as error:
         raise PublicKeyNotHex from error
-    refusal = _refusal(public_key)
+    refusal = core.public_key_refusal(public_key)
     if refusal is not None:
         click.echo(f"refused: {refusal}")
         raise SystemExit(_EXIT_REFUSED)
@@ -181,12 +181,6 @@ def _write_secret(path: Path, secret: bytes) -> None:
         file.write(secret.hex() + "\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-def _refusal(public_key: bytes) -> str | None:
-    if core.check_public_key(public_key):
-        return None
-    return "PF-1 takes 32 bytes: the canonical encoding of a point of the prime-order group, not the identity"
 
 
 def _listed(found: list[IssuerKey], now: datetime) -> list[dict[str, Any]]:

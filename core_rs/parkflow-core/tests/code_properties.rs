@@ -8,11 +8,13 @@
 
 mod golden;
 
+use core::num::NonZeroUsize;
+
 use golden::coefficients;
 use parkflow_core::code::{
     decode_base45, decode_code, encode_base45, encode_code, issue_credential, make_code, open_subject, seal_subject,
-    verify_code, verify_codes, Code, CredentialFields, IssuerKey, KeySet, NothingDenied, NothingSeen, Policy, Reason,
-    ReplayCache, ReplayMemory, Verdict, CODE_BYTES, CODE_CHARS, PREFIX,
+    verify_code, verify_codes, Code, CredentialCache, CredentialFields, IssuerKey, KeySet, NothingDenied, NothingSeen,
+    Policy, Reason, ReplayCache, ReplayMemory, Trust, Verdict, CODE_BYTES, CODE_CHARS, PREFIX,
 };
 use parkflow_core::ed25519::public_key;
 use proptest::prelude::*;
@@ -20,6 +22,7 @@ use proptest::prelude::*;
 const ISSUER_SECRET: [u8; 32] = [1; 32];
 const PHONE_SECRET: [u8; 32] = [2; 32];
 const KID: u32 = 3;
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
 const NOON_S: u32 = 1_792_497_600;
 const EVER: Policy = Policy {
     code_age_max_s: u32::MAX,
@@ -118,7 +121,7 @@ proptest! {
         }
         let one = verify_code(&text, now_s, &keys(), &EVER, &NothingDenied, &mut NothingSeen);
         prop_assert_ne!(one.reason, Reason::Accepted);
-        prop_assert_eq!(verify_codes([(&text[..], now_s)], &keys(), &EVER, &mut coefficients(0)), [one]);
+        prop_assert_eq!(verify_codes(&[(&text[..], now_s)], &keys(), &EVER, ONE, &mut coefficients(0)), [one]);
     }
 
     #[test]
@@ -129,7 +132,7 @@ proptest! {
         let text = format!("{PREFIX}{}", encode_base45(&bytes));
         let verdict = verify_code(text.as_bytes(), now_s, &keys(), &EVER, &NothingDenied, &mut NothingSeen);
         prop_assert_ne!(verdict.reason, Reason::Accepted);
-        prop_assert_eq!(verify_codes([(text.as_bytes(), now_s)], &keys(), &EVER, &mut coefficients(0)), [verdict]);
+        prop_assert_eq!(verify_codes(&[(text.as_bytes(), now_s)], &keys(), &EVER, ONE, &mut coefficients(0)), [verdict]);
     }
 
     #[test]
@@ -146,7 +149,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn a_batch_names_exactly_the_bad_codes(broken in prop::collection::vec(prop::option::weighted(0.2, 62..CODE_BYTES), 0..40)) {
+    fn a_batch_names_exactly_the_bad_codes(broken in prop::collection::vec(prop::option::weighted(0.2, 62..CODE_BYTES), 0..200)) {
         let good = *good_code(some_fields(), NOON_S, 0).encode();
         let text_of = |broken: &Option<usize>| {
             let mut bytes = good;
@@ -157,10 +160,44 @@ proptest! {
         };
         let texts: Vec<String> = broken.iter().map(text_of).collect();
         let one_by_one: Vec<Verdict> = texts.iter().map(|text| check(text.as_bytes())).collect();
-        let scans = texts.iter().map(|text| (text.as_bytes(), i64::from(NOON_S)));
-        prop_assert_eq!(verify_codes(scans, &keys(), &EVER, &mut coefficients(7)), one_by_one.clone());
+        let scans: Vec<_> = texts.iter().map(|text| (text.as_bytes(), i64::from(NOON_S))).collect();
+        let (keys, cache) = (keys(), CredentialCache::new(4));
+        let cached = Trust { keys: &keys, verified: Some(&cache) };
+        for threads in [ONE, NonZeroUsize::new(3).expect("three")] {
+            for trust in [Trust::from(&keys), cached, cached] {
+                prop_assert_eq!(verify_codes(&scans, trust, &EVER, threads, &mut coefficients(7)), one_by_one.clone());
+            }
+        }
         for (verdict, broken) in one_by_one.iter().zip(&broken) {
             prop_assert_eq!(verdict.is_accepted(), broken.is_none());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever was verified before, a verdict is the same; and a foreign key under the same kid finds nothing.
+    #[test]
+    fn a_cache_changes_no_verdict(broken in prop::collection::vec(prop::option::weighted(0.5, 0..CODE_BYTES), 1..12)) {
+        let (keys, cache) = (keys(), CredentialCache::new(4));
+        let foreign = IssuerKey::new(KID, &public_key(&[7; 32]), 1, None, 0..i64::MAX);
+        let foreign = KeySet::new(foreign).expect("one kid");
+        let good = *good_code(some_fields(), NOON_S, 0).encode();
+        for place in broken {
+            let mut bytes = good;
+            if let Some(place) = place {
+                bytes[place] ^= 4;
+            }
+            let text = format!("{PREFIX}{}", encode_base45(&bytes));
+            for keys in [&keys, &foreign] {
+                let now_s = i64::from(NOON_S);
+                let cached = Trust { keys, verified: Some(&cache) };
+                let bare = verify_code(text.as_bytes(), now_s, keys, &EVER, &NothingDenied, &mut NothingSeen);
+                let warm = verify_code(text.as_bytes(), now_s, cached, &EVER, &NothingDenied, &mut NothingSeen);
+                prop_assert_eq!(bare, warm);
+                prop_assert!(cache.len() <= 4);
+            }
         }
     }
 }

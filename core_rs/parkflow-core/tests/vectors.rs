@@ -8,6 +8,7 @@
 
 mod golden;
 
+use core::num::NonZeroUsize;
 use std::collections::HashSet;
 
 use golden::signatures::{sign_input, speccheck, wycheproof};
@@ -142,7 +143,13 @@ fn each_case_gets_its_reason_singly_and_in_a_batch() {
         let verdict = verify_code(shown, now_s, &keys, &policy, &deny, &mut replay);
         assert_eq!(verdict.reason.name(), string(&case["reason"]), "{}", case["name"]);
         if !matches!(verdict.reason, Reason::Denied | Reason::Replayed) {
-            let batch = verify_codes([(shown, now_s)], &keys, &policy, &mut coefficients(1));
+            let batch = verify_codes(
+                &[(shown, now_s)],
+                &keys,
+                &policy,
+                NonZeroUsize::MIN,
+                &mut coefficients(1),
+            );
             assert_eq!(batch, [verdict]);
         }
     }

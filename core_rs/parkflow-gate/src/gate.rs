@@ -250,7 +250,11 @@ impl Gate {
             .repeats(subject, visit.direction, visit.now_s, current.lot.passback_s)
         {
             // The barrier may have come down before the car was through: it is let out again, and flagged.
-            let outcome = if lets_denied_out { Outcome::AcceptAndFlag } else { Outcome::Refuse };
+            let outcome = if lets_denied_out {
+                Outcome::AcceptAndFlag
+            } else {
+                Outcome::Refuse
+            };
             return decided(outcome, GateReason::Passback);
         }
         if denial != Denial::No {
