@@ -20,7 +20,7 @@ RUST_SOURCES := $(shell find core_rs -name target -prune -o -type f \( -name '*.
 PACKAGES := .venv/.packages-installed
 EXTENSION := .venv/.extension-built
 
-.PHONY: help demo test bench lint lint-rust lint-python all-rust all-python test-rust test-python test-flow docs lock clean setup
+.PHONY: help demo test bench fuzz lint lint-rust lint-python all-rust all-python test-rust test-fuzz test-python test-flow docs lock clean setup
 
 help:  ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,7 @@ test: $(EXTENSION)  ## run every check and every test
 all-rust:
 	@$(MAKE) lint-rust
 	$(MAKE) test-rust
+	$(MAKE) test-fuzz
 	$(MAKE) test-flow
 
 all-python:
@@ -44,6 +45,9 @@ all-python:
 
 bench: $(EXTENSION)  ## measure, compare with the baselines, write bench/results/latest.json (ONLY=codes,tariffs)
 	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+fuzz: $(PACKAGES)  ## search for inputs that break the Rust core, guided by coverage (ARGS='--seconds 3600')
+	@$(BIN)/python -m bench.fuzz $(ARGS)
 
 lint: lint-rust lint-python  ## run the checks that need no server
 
@@ -75,6 +79,10 @@ lint-python: $(EXTENSION)
 
 test-rust: $(PACKAGES)
 	@cargo test --locked --package parkflow-core --quiet
+
+# A short search from the seeds, always the same one; low priority, as other tests wait for answers.
+test-fuzz: $(PACKAGES)
+	@env -u MAKEFLAGS nice $(BIN)/python -m bench.fuzz --seconds 30 --fresh --seed 1
 
 # A test that builds the wheel must not look for this make's job slots, which pytest does not pass on.
 test-python: $(EXTENSION)
