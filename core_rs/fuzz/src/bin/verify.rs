@@ -9,12 +9,14 @@
     reason = "a finding is a panic"
 )]
 
+use core::num::NonZeroUsize;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use parkflow_core::code::{
-    encode_base45, encode_code, issue_credential, make_code, verify_code, verify_codes, Code, CredentialFields,
-    IssuerKey, KeySet, NothingDenied, NothingSeen, Policy, Reason, ReplayCache, Verdict, PREFIX,
+    encode_base45, encode_code, issue_credential, make_code, verify_code, verify_codes, Code, CredentialCache,
+    CredentialFields, IssuerKey, KeySet, NothingDenied, NothingSeen, Policy, Reason, ReplayCache, Trust, Verdict,
+    PREFIX,
 };
 use parkflow_core::ed25519::public_key;
 use parkflow_fuzz::{coefficients, Choices};
@@ -114,8 +116,16 @@ fn check(bytes: &[u8]) {
 }
 
 fn batch(scans: &[(Vec<u8>, i64)], keys: &KeySet, policy: &Policy) -> Vec<Verdict> {
-    let scans = scans.iter().map(|(text, at_s)| (&text[..], *at_s));
-    verify_codes(scans, keys, policy, &mut coefficients(1))
+    let scans: Vec<_> = scans.iter().map(|(text, at_s)| (&text[..], *at_s)).collect();
+    let cache = CredentialCache::new(4);
+    let trust = Trust {
+        keys,
+        verified: Some(&cache),
+    };
+    let cold = verify_codes(&scans, trust, policy, NonZeroUsize::MIN, &mut coefficients(1));
+    let warm = verify_codes(&scans, trust, policy, NonZeroUsize::MIN, &mut coefficients(2));
+    assert_eq!(cold, warm);
+    cold
 }
 
 /// The rules once more, in wide numbers and in one sentence.
