@@ -5,15 +5,17 @@ use parkflow_core::code::Code;
 use crate::reason::GateReason;
 
 /// Whether the barrier opens.
+///
+/// Zero refuses, so that memory which nobody wrote opens nothing.
 #[repr(u8)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Open.
-    Accept = 0,
-    /// Open, and tell the service that somebody should look at it.
-    AcceptAndFlag = 1,
     /// Stay shut.
-    Refuse = 2,
+    Refuse = 0,
+    /// Open.
+    Accept = 1,
+    /// Open, and tell the service that somebody should look at it.
+    AcceptAndFlag = 2,
 }
 
 /// A decision; made for every text, whatever its bytes.

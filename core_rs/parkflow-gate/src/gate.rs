@@ -85,6 +85,8 @@ pub struct Gate {
     post: Post,
     store: Option<BundleStore>,
     current: Option<Current>,
+    /// The version on the disk, once that was looked at: no older bundle is taken, whether or not it is in use.
+    stored_version: Option<u64>,
     confirmed_at_s: Option<i64>,
     replays: ReplayCache,
     passages: Passages,
@@ -103,6 +105,7 @@ impl Gate {
             post,
             store,
             current: None,
+            stored_version: None,
             confirmed_at_s: None,
             replays: ReplayCache::new(capacities.replays),
             passages: Passages::new(capacities.passages),
@@ -112,22 +115,48 @@ impl Gate {
     }
 
     /// Takes up the bundle on the disk; false if there is none. Expired or not: cars still go out with it.
+    ///
+    /// If its filter is missing or damaged, this is an error, and the same bundle may be taken again with it.
     pub fn load(&mut self) -> io::Result<bool> {
-        let Some(store) = &self.store else {
-            return Ok(false);
-        };
-        let Some(bytes) = store.read_bundle()? else {
-            return Ok(false);
-        };
         let invalid = |refusal: BundleRefusal| io::Error::new(io::ErrorKind::InvalidData, refusal);
-        let content = open_bundle(&self.root_key, &bytes).map_err(invalid)?;
-        let filter = match &content.filter {
-            None => None,
-            Some(name) => store.read_filter(name)?,
+        let Some(content) = self.stored_content()? else {
+            return Ok(false);
         };
-        let filter = self.filter_for(&content, filter.as_deref()).map_err(invalid)?;
+        let filter = match (&content.filter, &self.store) {
+            (Some(name), Some(store)) => store.read_filter(name)?,
+            _ => None,
+        };
+        let filter = self.filter_for(&content, filter).map_err(invalid)?;
         self.current = Some(self.prepare(content, filter).map_err(invalid)?);
+        self.cleared.clear();
         Ok(true)
+    }
+
+    /// The content of the bundle on the disk, whose version is the least that is taken from now on.
+    fn stored_content(&mut self) -> io::Result<Option<BundleContent>> {
+        let bytes = match &self.store {
+            None => None,
+            Some(store) => store.read_bundle()?,
+        };
+        let content = match bytes {
+            None => None,
+            Some(bytes) => {
+                let opened = open_bundle(&self.root_key, &bytes);
+                Some(opened.map_err(|refusal| io::Error::new(io::ErrorKind::InvalidData, refusal))?)
+            }
+        };
+        self.stored_version = Some(content.as_ref().map_or(0, |content| content.version));
+        Ok(content)
+    }
+
+    /// The version on the disk; 0 if there is no bundle that can be read.
+    fn version_on_disk(&mut self) -> u64 {
+        if self.stored_version.is_none() {
+            // A host may take a bundle before it loads the old one, or never load.
+            self.stored_version = Some(0);
+            let _ = self.stored_content();
+        }
+        self.stored_version.unwrap_or(0)
     }
 
     /// The version in use; 0 before the first bundle.
@@ -153,13 +182,13 @@ impl Gate {
     /// on the disk before they are used; whatever is refused changes nothing. Returns the version.
     pub fn take_bundle(&mut self, bytes: &[u8], filter: Option<&[u8]>, now_s: i64) -> Result<u64, BundleRefusal> {
         let content = open_bundle(&self.root_key, bytes)?;
-        if content.version <= self.bundle_version() {
+        if content.version <= self.bundle_version() || content.version < self.version_on_disk() {
             return Err(BundleRefusal::NotNewer);
         }
         if seconds(content.expires_at_s) <= now_s {
             return Err(BundleRefusal::Expired);
         }
-        let filter = self.filter_for(&content, filter)?;
+        let filter = self.filter_for(&content, filter.map(<[u8]>::to_vec))?;
         let next = self.prepare(content, filter)?;
         self.persist(bytes, &next).map_err(|_| BundleRefusal::NotStored)?;
         let old_filter = self.current.as_ref().and_then(|current| current.content.filter);
@@ -168,6 +197,7 @@ impl Gate {
         }
         self.confirmed_at_s = Some(now_s);
         let version = next.content.version;
+        self.stored_version = Some(version);
         self.current = Some(next);
         Ok(version)
     }
@@ -189,7 +219,7 @@ impl Gate {
             .as_ref()
             .map_or(Policy::default(), |current| current.policy(None))
             .past_max_s();
-        self.passages.note(code.credential.fields.subject, direction, at_s);
+        self.passages.note_told(code.credential.fields.subject, direction, at_s);
         self.replays
             .remember(code.code_id(), i64::from(code.issued_at_s).saturating_add(past_max_s));
     }
@@ -238,7 +268,7 @@ impl Gate {
         let decided = |outcome, reason| Decision {
             outcome,
             reason,
-            certain: denial != Denial::Likely,
+            certain: denial != Denial::Likely || reason != GateReason::Code(Reason::Denied),
             code: verdict.code,
         };
         let (Reason::Accepted, Some(code)) = (verdict.reason, verdict.code) else {
@@ -283,7 +313,7 @@ impl Gate {
     fn filter_for(
         &self,
         content: &BundleContent,
-        bytes: Option<&[u8]>,
+        bytes: Option<Vec<u8>>,
     ) -> Result<Option<Arc<DenyFilter>>, BundleRefusal> {
         let Some(name) = &content.filter else {
             return Ok(None);
@@ -296,7 +326,7 @@ impl Gate {
             return Ok(current.filter.clone());
         }
         let bytes = bytes.ok_or(BundleRefusal::FilterMissing)?;
-        let filter = DenyFilter::decode(bytes.to_vec()).map_err(|_| BundleRefusal::BadFilter)?;
+        let filter = DenyFilter::decode(bytes).map_err(|_| BundleRefusal::BadFilter)?;
         if filter.name() == *name {
             Ok(Some(Arc::new(filter)))
         } else {

@@ -43,10 +43,15 @@ impl Passages {
         })
     }
 
-    /// Notes a passage; one that is older than what is known changes nothing.
-    pub(crate) fn note(&mut self, subject: [u8; SUBJECT_BYTES], direction: Direction, at_s: i64) {
+    /// Notes a passage of this moment: it is the last one, whatever the clock said before.
+    pub(crate) fn note(&mut self, subject: [u8; SUBJECT_BYTES], direction: Direction, now_s: i64) {
+        self.last.put(subject, (direction, now_s));
+    }
+
+    /// Notes a passage that is told later; one that is older than what is known changes nothing.
+    pub(crate) fn note_told(&mut self, subject: [u8; SUBJECT_BYTES], direction: Direction, at_s: i64) {
         if self.last.peek(&subject).is_none_or(|(_, last_s)| last_s <= at_s) {
-            self.last.put(subject, (direction, at_s));
+            self.note(subject, direction, at_s);
         }
     }
 }

@@ -26,9 +26,12 @@ pub fn risk_of(rules: &[RiskRule], ceiling: u16, ages: Ages) -> Option<RiskOutco
 }
 
 /// Seconds since the bundle was signed, or since it was last confirmed where that is later.
+///
+/// A confirmation in the future is none: the clock was ahead then, or is behind now.
 #[must_use]
 pub fn bundle_age_s(now_s: i64, issued_at_s: u64, confirmed_at_s: Option<i64>) -> u64 {
     let issued_at_s = i64::try_from(issued_at_s).unwrap_or(i64::MAX);
+    let confirmed_at_s = confirmed_at_s.filter(|confirmed_at_s| *confirmed_at_s <= now_s);
     let known_at_s = confirmed_at_s.map_or(issued_at_s, |confirmed| confirmed.max(issued_at_s));
     u64::try_from(now_s.saturating_sub(known_at_s)).unwrap_or(0)
 }

@@ -98,7 +98,8 @@ fn read_at_most(path: &Path, bytes_max: usize) -> io::Result<Option<Vec<u8>>> {
     };
     // One more than allowed, so that a file that is too long is seen to be.
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(bytes_max);
+    let mut bytes = Vec::with_capacity(length.min(bytes_max).saturating_add(1));
     file.take(limit).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }

@@ -3,15 +3,16 @@
 /// The alphabet of RFC 9285, table 1, which is that of the alphanumeric mode of QR.
 const ALPHABET: &[u8; 45] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
 
-const NO_DIGIT: u8 = u8::MAX;
+/// Too large for any group, so that a group with a foreign character is refused like one that is too large.
+const NO_DIGIT: u32 = 1 << 16;
 
 /// The value of each byte as a digit, or [`NO_DIGIT`].
-static DIGITS: [u8; 256] = {
+static DIGITS: [u32; 256] = {
     let mut digits = [NO_DIGIT; 256];
     let mut value = 0;
     while value < ALPHABET.len() {
         #[expect(clippy::cast_possible_truncation, reason = "there are 45 digits")]
-        let digit = value as u8;
+        let digit = value as u32;
         digits[ALPHABET[value] as usize] = digit;
         value += 1;
     }
@@ -46,29 +47,26 @@ pub fn encode(bytes: &[u8]) -> String {
 /// The bytes of the text; refuses foreign characters, a lone last character, and groups that are too large.
 #[expect(
     clippy::arithmetic_side_effects,
-    reason = "three digits below 45 make less than 2^17"
+    reason = "three digits of at most 2^16 make less than 2^28"
 )]
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, Base45Error> {
-    let mut bytes = Vec::with_capacity(text.len() / 3 * 2 + 1);
-    for group in text.chunks(3) {
-        match *group {
-            [low, middle, high] => {
-                let value = digit(low)? + digit(middle)? * 45 + digit(high)? * 2025;
-                bytes.extend(u16::try_from(value).map_err(|_| Base45Error)?.to_be_bytes());
-            }
-            [low, high] => {
-                let value = digit(low)? + digit(high)? * 45;
-                bytes.push(u8::try_from(value).map_err(|_| Base45Error)?);
-            }
-            _ => return Err(Base45Error),
-        }
+    let (groups, rest) = text.as_chunks();
+    let mut bytes = Vec::with_capacity(groups.len() * 2 + 1);
+    for [low, middle, high] in groups {
+        let value = digit(*low) + digit(*middle) * 45 + digit(*high) * 2025;
+        bytes.extend(u16::try_from(value).map_err(|_| Base45Error)?.to_be_bytes());
     }
-    Ok(bytes)
+    match *rest {
+        [] => Ok(bytes),
+        [low, high] => {
+            let value = digit(low) + digit(high) * 45;
+            bytes.push(u8::try_from(value).map_err(|_| Base45Error)?);
+            Ok(bytes)
+        }
+        _ => Err(Base45Error),
+    }
 }
 
-fn digit(character: u8) -> Result<u32, Base45Error> {
-    match DIGITS[usize::from(character)] {
-        NO_DIGIT => Err(Base45Error),
-        digit => Ok(u32::from(digit)),
-    }
+fn digit(character: u8) -> u32 {
+    DIGITS[usize::from(character)]
 }

@@ -3,6 +3,7 @@
 use core::num::NonZeroUsize;
 use std::thread;
 
+use super::cache::CredentialDigest;
 use super::layout::Code;
 use super::memory::{NothingDenied, NothingSeen};
 use super::policy::Policy;
@@ -10,7 +11,7 @@ use super::reason::Reason;
 use super::text::decode_code;
 use super::trust::Trust;
 use super::verdict::Verdict;
-use super::verify::{check_claims, Signatures};
+use super::verify::{check_claims, remember, Signatures};
 use crate::ed25519::{verify_weighted, Equation, COEFFICIENT_BYTES};
 
 /// Fewer codes than this are not worth a thread of their own: sums get dearer the shorter they are.
@@ -57,7 +58,7 @@ pub fn verify_codes<'a>(
 /// The codes of one thread, in one batch.
 fn verify_part(scans: &[(&[u8], i64)], random: &[CodeRandom], trust: Trust<'_>, policy: &Policy) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(scans.len());
-    let mut batch = Batch::default();
+    let mut batch = Batch::for_codes(scans.len());
     for ((text, at_s), random) in scans.iter().zip(random) {
         let verdict = match decode_code(text) {
             Err(reason) => Verdict { reason, code: None },
@@ -72,15 +73,33 @@ fn verify_part(scans: &[(&[u8], i64)], random: &[CodeRandom], trust: Trust<'_>, 
     verdicts
 }
 
-/// The codes whose claims are good, with what is left to find out about each.
-#[derive(Default)]
+/// The codes whose claims are good, with the equations that are left to check.
 struct Batch {
-    waiting: Vec<(usize, Signatures)>,
+    waiting: Vec<Waiting>,
+    /// One or two for each code that waits, the issuer's first.
     equations: Vec<Equation>,
     random: Vec<[u8; COEFFICIENT_BYTES]>,
 }
 
+/// A code that will be accepted if its equations hold.
+struct Waiting {
+    /// Its place among the verdicts.
+    place: usize,
+    /// Whether the issuer's equation is in the batch too.
+    has_issuer: bool,
+    /// How to remember that it holds.
+    digest: Option<CredentialDigest>,
+}
+
 impl Batch {
+    fn for_codes(codes: usize) -> Self {
+        Self {
+            waiting: Vec::with_capacity(codes),
+            equations: Vec::with_capacity(codes.saturating_mul(2)),
+            random: Vec::with_capacity(codes.saturating_mul(2)),
+        }
+    }
+
     /// The reason as far as it is known without a sum; a code that may still be accepted waits at its place.
     fn add(
         &mut self,
@@ -91,26 +110,46 @@ impl Batch {
         trust: Trust<'_>,
         policy: &Policy,
     ) -> Reason {
-        let key = match check_claims(code, at_s, trust.keys, policy, &NothingDenied, &NothingSeen) {
-            Ok(key) => key,
-            Err(reason) => return reason,
-        };
-        let signatures = match Signatures::of(code, key, trust.verified) {
+        let signatures = check_claims(code, at_s, trust.keys, policy, &NothingDenied, &NothingSeen)
+            .and_then(|key| Signatures::of(code, key, trust.verified));
+        let Signatures { issuer, code } = match signatures {
             Ok(signatures) => signatures,
             Err(reason) => return reason,
         };
-        for (equation, random) in signatures.equations().zip(random) {
-            self.equations.push(*equation);
-            self.random.push(*random);
+        let [issuer_random, code_random] = *random;
+        let (has_issuer, mut digest) = (issuer.is_some(), None);
+        if let Some((equation, found)) = issuer {
+            self.equations.push(equation);
+            self.random.push(issuer_random);
+            digest = found;
         }
-        self.waiting.push((place, signatures));
+        self.equations.push(code);
+        self.random.push(code_random);
+        self.waiting.push(Waiting {
+            place,
+            has_issuer,
+            digest,
+        });
         Reason::Accepted
     }
 
     fn settle(self, verdicts: &mut [Verdict], trust: Trust<'_>) {
-        let mut holding = verify_weighted(&self.equations, &self.random).into_iter();
-        for (place, signatures) in self.waiting {
-            verdicts[place].reason = signatures.settle_by(trust.verified, &mut holding);
+        let holding = verify_weighted(&self.equations, &self.random);
+        let mut answers = self.equations.iter().zip(holding);
+        for waiting in self.waiting {
+            let issuer_holds = !waiting.has_issuer || answers.next().is_some_and(|(_, holds)| holds);
+            // Both answers are taken in any case, so that the next code finds its own.
+            let Some((equation, code_holds)) = answers.next() else {
+                return;
+            };
+            if !issuer_holds {
+                verdicts[waiting.place].reason = Reason::BadIssuerSignature;
+                continue;
+            }
+            remember(trust.verified, waiting.digest, equation.key());
+            if !code_holds {
+                verdicts[waiting.place].reason = Reason::BadCodeSignature;
+            }
         }
     }
 }

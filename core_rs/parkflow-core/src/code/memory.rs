@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::BuildHasher;
 
+use super::layout::Code;
 use super::subject::SUBJECT_BYTES;
 
 /// Says who is not let in.
@@ -32,6 +33,12 @@ impl<S: BuildHasher> DenyList for HashSet<[u8; SUBJECT_BYTES], S> {
 pub trait ReplayMemory {
     /// Whether this code was let through before.
     fn remembers(&self, code_id: &[u8; 16]) -> bool;
+
+    /// The same of a code whose identity need not be known for that.
+    fn remembers_code(&self, code: &Code) -> bool {
+        self.remembers(&code.code_id())
+    }
+
     /// Writes an accepted code; it can be forgotten when no clock would take it any more.
     fn remember(&mut self, code_id: [u8; 16], useless_after_s: i64);
 }
@@ -42,6 +49,10 @@ pub struct NothingSeen;
 
 impl ReplayMemory for NothingSeen {
     fn remembers(&self, _code_id: &[u8; 16]) -> bool {
+        false
+    }
+
+    fn remembers_code(&self, _code: &Code) -> bool {
         false
     }
 

@@ -56,7 +56,7 @@ pub(super) fn check_claims<'k>(
     if deny.denies(&fields.subject) {
         return Err(Reason::Denied);
     }
-    if replay.remembers(&code.code_id()) {
+    if replay.remembers_code(code) {
         return Err(Reason::Replayed);
     }
     if [key.product, policy.product]
@@ -102,8 +102,8 @@ fn check_moment(issued_at_s: i64, now_s: i64, policy: &Policy) -> Result<(), Rea
 /// the phone's.
 pub(super) struct Signatures {
     /// The equation of the issuer's signature, and how to remember that it holds.
-    issuer: Option<(Equation, Option<CredentialDigest>)>,
-    code: Equation,
+    pub(super) issuer: Option<(Equation, Option<CredentialDigest>)>,
+    pub(super) code: Equation,
 }
 
 impl Signatures {
@@ -129,47 +129,26 @@ impl Signatures {
         }
     }
 
-    /// One or two equations, the issuer's first.
-    pub(super) fn equations(&self) -> impl Iterator<Item = &Equation> {
-        self.issuer.iter().map(|(issuer, _)| issuer).chain([&self.code])
-    }
-
     /// The reason, checked singly: the phone's signature only if the issuer's holds.
     fn check(&self, verified: Option<&CredentialCache>) -> Reason {
-        let issuer_holds = self.issuer.as_ref().is_none_or(|(issuer, _)| issuer.holds());
-        self.settle(verified, issuer_holds, || self.code.holds())
-    }
-
-    /// The reason, given which of [`Self::equations`] hold, in their order.
-    pub(super) fn settle_by(
-        &self,
-        verified: Option<&CredentialCache>,
-        holding: &mut impl Iterator<Item = bool>,
-    ) -> Reason {
-        let mut next = || holding.next().unwrap_or(false);
-        let issuer_holds = self.issuer.is_none() || next();
-        let code_holds = next();
-        self.settle(verified, issuer_holds, || code_holds)
-    }
-
-    /// Remembers a credential that is found good, whatever its code is worth.
-    fn settle(
-        &self,
-        verified: Option<&CredentialCache>,
-        issuer_holds: bool,
-        code_holds: impl FnOnce() -> bool,
-    ) -> Reason {
-        if !issuer_holds {
-            return Reason::BadIssuerSignature;
+        if let Some((issuer, digest)) = &self.issuer {
+            if !issuer.holds() {
+                return Reason::BadIssuerSignature;
+            }
+            remember(verified, *digest, self.code.key());
         }
-        if let (Some(cache), Some((_, Some(digest)))) = (verified, &self.issuer) {
-            cache.keep(*digest, *self.code.key());
-        }
-        if code_holds() {
+        if self.code.holds() {
             Reason::Accepted
         } else {
             Reason::BadCodeSignature
         }
+    }
+}
+
+/// Remembers a credential that was found good, whatever its code is worth.
+pub(super) fn remember(verified: Option<&CredentialCache>, digest: Option<CredentialDigest>, code_key: &VerifyingKey) {
+    if let (Some(cache), Some(digest)) = (verified, digest) {
+        cache.keep(digest, *code_key);
     }
 }
 

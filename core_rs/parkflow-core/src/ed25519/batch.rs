@@ -8,6 +8,7 @@ use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
 
 use super::equation::Equation;
+use super::key::VerifyingKey;
 
 /// Equations combined in one sum: a batch of 256 codes fits with both signatures. Larger sums gain next to nothing.
 const EQUATIONS_PER_SUM: usize = 1_024;
@@ -75,26 +76,27 @@ fn weigh<'a>((equation, random): (&'a Equation, &[u8; COEFFICIENT_BYTES])) -> We
     reason = "scalars wrap at L, and group arithmetic does not overflow"
 )]
 fn residue(weighted: &[Weighted<'_>]) -> EdwardsPoint {
-    let mut scalars = Vec::with_capacity(2 * weighted.len() + 1);
-    let mut points = Vec::with_capacity(2 * weighted.len() + 1);
-    let mut base = Scalar::ZERO;
+    let mut scalars: Vec<Scalar> = Vec::with_capacity(2 * weighted.len() + 1);
+    scalars.extend(weighted.iter().map(|item| item.coefficient));
+    let mut keys: Vec<&VerifyingKey> = Vec::with_capacity(weighted.len());
     let mut place_of_key = HashMap::with_capacity(weighted.len());
+    let mut base = Scalar::ZERO;
     for Weighted { equation, coefficient } in weighted {
         base -= coefficient * equation.s;
-        scalars.push(*coefficient);
-        points.push(equation.r);
         let key_scalar = coefficient * equation.k;
         match place_of_key.entry(equation.key.bytes()) {
             Entry::Occupied(place) => scalars[*place.get()] += key_scalar,
             Entry::Vacant(place) => {
                 place.insert(scalars.len());
                 scalars.push(key_scalar);
-                points.push(*equation.key.point());
+                keys.push(&equation.key);
             }
         }
     }
     scalars.push(base);
-    points.push(ED25519_BASEPOINT_POINT);
+    let nonces = weighted.iter().map(|item| &item.equation.r);
+    let points = nonces.chain(keys.into_iter().map(VerifyingKey::point));
+    let points = points.chain([&ED25519_BASEPOINT_POINT]);
     EdwardsPoint::vartime_multiscalar_mul(scalars, points).mul_by_cofactor()
 }
 

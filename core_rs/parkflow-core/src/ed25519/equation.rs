@@ -5,7 +5,7 @@ use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::IsIdentity;
 use sha2::{Digest, Sha512};
 
-use super::key::{decode_point, VerifyingKey};
+use super::key::{decode_point, is_small_order, VerifyingKey};
 
 /// Length of an encoded signature (RFC 8032, 5.1.6).
 pub const SIGNATURE_BYTES: usize = 64;
@@ -26,10 +26,10 @@ impl Equation {
         let signature: &[u8; SIGNATURE_BYTES] = signature.try_into().ok()?;
         let (r_bytes, s_bytes) = signature.split_first_chunk::<32>()?;
         let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(s_bytes.try_into().ok()?))?;
-        let r = decode_point(*r_bytes).ok()?;
-        if r.is_small_order() {
+        if is_small_order(r_bytes) {
             return None;
         }
+        let r = decode_point(*r_bytes).ok()?;
         let mut hash = Sha512::new_with_prefix(r_bytes);
         hash.update(key.bytes());
         for part in message {
