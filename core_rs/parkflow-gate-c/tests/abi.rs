@@ -121,7 +121,7 @@ fn null_is_answered_and_never_followed() {
         [
             pf_gate_new(null(), null(), null(), null(), &raw mut handle),
             pf_gate_new(from_ref(&post()), null(), null(), null(), null_mut()),
-            pf_gate_new(from_ref(&post()), null(), c"/tmp".as_ptr(), null(), &raw mut handle),
+            pf_gate_new(from_ref(&post()), null(), c".".as_ptr(), null(), &raw mut handle),
             pf_gate_load(null_mut(), &raw mut byte),
             pf_gate_load(gate.0, null_mut()),
             pf_gate_take_bundle(null_mut(), bytes, length, null(), 0, NOW_S, &raw mut number),
