@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use parkflow_core::code::{
     encode_code, issue_credential, make_code, verify_code, verify_codes, CredentialCache, CredentialFields, IssuerKey,
-    KeySet, NothingDenied, NothingSeen, Policy, Trust,
+    KeySet, NothingDenied, NothingSeen, Policy, Trust, Verdict,
 };
 use parkflow_core::ed25519::public_key;
 
@@ -43,7 +43,7 @@ fn main() {
     let batch = |trust: Trust<'_>| {
         best_us(|| {
             let verdicts = verify_codes(&scans, trust, &policy, NonZeroUsize::MIN, &mut |buffer| buffer.fill(7));
-            assert!(black_box(verdicts).iter().all(|verdict| verdict.is_accepted()));
+            assert!(black_box(verdicts).iter().all(Verdict::is_accepted));
         })
     };
     let (cold, warm) = (batch(Trust::from(&keys)), batch(warm));

@@ -266,6 +266,41 @@ fn after_a_restart_the_bundle_is_the_same_and_no_older_one_is_taken() {
 }
 
 #[test]
+fn a_lost_filter_makes_no_way_for_an_older_bundle() {
+    let folder = folder();
+    let filter = filter_over(4, 50);
+    let newest = sealed(with_filter(5, &filter));
+    gate_in(folder.path())
+        .take_bundle(&newest, Some(filter.bytes()), NOW_S)
+        .unwrap();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "filter") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let mut gate = gate_in(folder.path());
+    assert!(gate.load().is_err());
+    assert_eq!(
+        gate.take_bundle(&sealed(content(4)), None, NOW_S),
+        Err(BundleRefusal::NotNewer)
+    );
+    assert_eq!(gate.take_bundle(&newest, Some(filter.bytes()), NOW_S), Ok(5));
+}
+
+#[test]
+fn a_gate_that_never_loads_takes_no_older_bundle_either() {
+    let folder = folder();
+    gate_in(folder.path())
+        .take_bundle(&sealed(content(5)), None, NOW_S)
+        .unwrap();
+    let older = gate_in(folder.path()).take_bundle(&sealed(content(4)), None, NOW_S);
+    assert_eq!(older, Err(BundleRefusal::NotNewer));
+    let newer = gate_in(folder.path()).take_bundle(&sealed(content(6)), None, NOW_S);
+    assert_eq!(newer, Ok(6));
+}
+
+#[test]
 fn an_expired_bundle_is_loaded_for_those_who_are_inside() {
     let folder = folder();
     let mut short = content(1);

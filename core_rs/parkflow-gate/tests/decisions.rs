@@ -9,7 +9,7 @@
 mod operator;
 mod scene;
 
-use operator::{at, content, filter_over, key, lot, rule, Card, EXIT_LANE_ID, KID, LANE_ID, NOW_S};
+use operator::{at, content, filter_over, key, lot, rule, sealed, Card, EXIT_LANE_ID, KID, LANE_ID, NOW_S};
 use parkflow_core::bundle::{ExitDenied, RiskOutcome};
 use parkflow_core::code::{encode_base45, Reason, PREFIX};
 use parkflow_gate::{Decision, Direction, Gate, GateReason, Outcome};
@@ -335,6 +335,39 @@ fn a_clock_that_was_set_back_opens_nothing() {
         let same = ask(&mut gate, &card.text(NOW_S, 0), Direction::Exit, now_s);
         assert!(!same.opens(), "{back_s}");
     }
+}
+
+#[test]
+fn after_a_clock_was_set_back_the_last_passage_still_counts() {
+    let mut content = content(1);
+    content.lots[0].passback_s = 600;
+    content.lots[0].exit_denied = ExitDenied::Pay;
+    content.issued_at_s = at(NOW_S - 7_200);
+    let mut gate = gate_with(content);
+    let card = Card::new(CARD);
+    assert_eq!(entry(&mut gate, &card, NOW_S, 0).1, code(Reason::Accepted));
+    let back_s = NOW_S - 1_800;
+    let out = ask(&mut gate, &card.text(back_s, 1), Direction::Exit, back_s);
+    assert_eq!(out.reason, code(Reason::Accepted));
+    let second_car = ask(&mut gate, &card.text(back_s + 15, 2), Direction::Exit, back_s + 15);
+    assert_eq!(second_car.reason, GateReason::Passback);
+    let back_in = ask(&mut gate, &card.text(back_s + 30, 3), Direction::Entry, back_s + 30);
+    assert_eq!(back_in.reason, code(Reason::Accepted));
+}
+
+#[test]
+fn only_a_denial_is_worth_a_question_to_the_service() {
+    let filter = filter_over(CARD[0], 50);
+    let mut content = content(1);
+    content.filter = Some(filter.name());
+    let mut gate = empty_gate(LANE_ID);
+    gate.take_bundle(&sealed(content), Some(filter.bytes()), NOW_S - 60)
+        .unwrap();
+    let card = Card::new(CARD);
+    let denied = ask(&mut gate, &card.text(NOW_S, 0), Direction::Entry, NOW_S);
+    assert_eq!((denied.reason, denied.certain), (code(Reason::Denied), false));
+    let stale = ask(&mut gate, &card.text(NOW_S - 600, 0), Direction::Entry, NOW_S);
+    assert_eq!((stale.reason, stale.certain), (code(Reason::CodeStale), true));
 }
 
 /// One after the other for one card; the same decisions must come whatever was verified before.

@@ -81,7 +81,8 @@ fn a_bundle_is_as_old_as_its_signature_or_its_last_confirmation() {
         (100, 40, Some(90), 10),
         (100, 40, Some(10), 60),
         (30, 40, None, 0),
-        (100, 40, Some(200), 0),
+        // A confirmation in the future is none: that clock is not to be believed.
+        (100, 40, Some(200), 60),
         (i64::MIN, u64::MAX, Some(i64::MAX), 0),
         (i64::MAX, 0, None, u64::try_from(i64::MAX).unwrap()),
     ];
