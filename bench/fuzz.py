@@ -52,7 +52,8 @@ class Target:
 TARGETS = (
     Target("decode", bytes_max=404, bench_runs=9_700_000, bench_seconds_max=350),
     Target("tariff", bytes_max=4_096, bench_runs=500_000, bench_seconds_max=140, dictionary="tariff.dict"),
-    Target("bundle", bytes_max=2_048, bench_runs=400_000, bench_seconds_max=90),
+    Target("bundle", bytes_max=2_048, bench_runs=30_000, bench_seconds_max=90),
+    Target("gate", bytes_max=256, bench_runs=60_000, bench_seconds_max=90),
     Target("lotqr", bytes_max=256, bench_runs=400_000, bench_seconds_max=90),
     Target("verify", bytes_max=128, bench_runs=120_000, bench_seconds_max=110),
     Target("ed25519", bytes_max=512, bench_runs=80_000, bench_seconds_max=100),
