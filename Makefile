@@ -78,7 +78,7 @@ lint-python: $(EXTENSION)
 	$(BIN)/lint-imports --no-cache > .venv/.lint-imports.log || { cat .venv/.lint-imports.log; exit 1; }
 
 test-rust: $(PACKAGES)
-	@cargo test --locked --package parkflow-core --package parkflow-gate --package parkflow-gate-c --quiet
+	@env -u MAKEFLAGS cargo test --locked --package parkflow-core --package parkflow-gate --package parkflow-gate-c --quiet
 
 # A short search from the seeds, always the same one; low priority, as other tests wait for answers.
 test-fuzz: $(PACKAGES)

@@ -198,7 +198,7 @@ def verify(text: str, as_json: bool, **chosen: Any) -> None:
 def explain(reason: str, as_json: bool) -> None:
     """Say what a verdict means, and what driver and gate maker do about it: `explain 9`, `explain code_stale`."""
     number, text = _reason_named(reason)
-    name = core.REASONS[number]
+    name = core.GATE_REASONS[number]
     if as_json:
         click.echo(json.dumps({"reason": number, "name": name, **text._asdict()}))
         return
@@ -224,13 +224,15 @@ def _verdict(text: str, check: _Check) -> core.Verdict:
 
 
 def _reason_named(reason: str) -> tuple[int, ReasonText]:
-    numbers = {name: number for number, name in core.REASONS.items()}
+    numbers = {name: number for number, name in core.GATE_REASONS.items()}
     # Not every run of digits is worth reading: a long one is an error of its own in Python.
-    digits = reason.isascii() and reason.isdecimal() and len(reason) <= len(str(max(core.REASONS)))
+    digits = reason.isascii() and reason.isdecimal() and len(reason) <= len(str(max(core.GATE_REASONS)))
     number = int(reason) if digits else numbers.get(reason, -1)
-    if number not in core.REASONS:
-        raise UnknownReason(f"no reason is called {reason[:40]!r}; they are 0 to {len(numbers) - 1}, or by name")
-    return number, TEXTS[core.REASONS[number]]
+    if number not in core.GATE_REASONS:
+        own = core.GATE_REASONS.keys() - core.REASONS.keys()
+        known = f"0 to {max(core.REASONS)}, {min(own)} to {max(own)}"
+        raise UnknownReason(f"no reason is called {reason[:40]!r}; they are {known}, or by name")
+    return number, TEXTS[core.GATE_REASONS[number]]
 
 
 def _number_of(name: str) -> int:

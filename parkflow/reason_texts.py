@@ -95,5 +95,35 @@ TEXTS: Final[dict[str, ReasonText]] = {
         "close and open the app, then show a new code",
         "check the prefix and the 132 signed bytes; otherwise it is a forgery: keep the scan as evidence",
     ),
+    "no_bundle": ReasonText(
+        "the gate has no bundle yet",
+        "use the help button: the gate is not in service",
+        "fetch the bundle; what a refusal of it says is the thing to look at",
+    ),
+    "bundle_expired": ReasonText(
+        "the gate has had no new bundle for three days; cars still go out, flagged",
+        "use the help button: the gate is not in service",
+        "look at the gate's line, and at its clock: a clock that runs ahead ends bundles early",
+    ),
+    "clock_behind": ReasonText(
+        "the gate's clock is before the moment at which its bundle was signed",
+        "use the help button: the gate is not in service",
+        "set the gate's clock (NTP or GNSS) and look at its battery",
+    ),
+    "wrong_direction": ReasonText(
+        "the lane does not lead that way",
+        "use the other lane",
+        "check which lane the gate was installed for, and what the reader reports as direction",
+    ),
+    "passback": ReasonText(
+        "the card passed here in this direction a moment ago and has not come back",
+        "one card is for one car; if the barrier came down too early, wait a minute or use the help button",
+        "tell the gate of passages at the lot's other lanes; the lot's passback_seconds sets how long it counts",
+    ),
+    "risk": ReasonText(
+        "the code is good, and the lot's risk rules want more certainty: the gate has heard nothing for too long",
+        "use the help button",
+        "look at the gate's line; the rules are in the lot's policy",
+    ),
 }
-"""By the stable name of the reason; `core.REASONS` has the numbers."""
+"""By the stable name of the reason; `core.GATE_REASONS` has the numbers."""

@@ -42,11 +42,11 @@ async def listing(conn: Conn, operator_id: int, *, now: datetime, limits: DenyLi
     denied = await store.denied_subjects(conn, kids, now=now)
     known = await store.newest_filter(conn, operator_id)
     stored, built = known, _decoded(known)
-    exact = denied if built is None else _less(denied, built.hits_among(denied))
+    exact = denied if built is None else built.misses_among(denied)
     age = None if known is None else now - known.built_at
     if filter_is_due(denied=_count(denied), exact=_count(exact), filter_age=age, limits=limits):
         stored, built = await _build(conn, operator_id, denied, now=now)
-        exact = _less(denied, built.hits_among(denied))
+        exact = built.misses_among(denied)
     elif _count(denied) <= limits.exact_max:
         stored, built, exact = None, None, denied
     if built is None:
@@ -86,15 +86,3 @@ def _decoded(stored: StoredFilter | None) -> core.DenyFilter | None:
 
 def _count(joined: bytes) -> int:
     return len(joined) // core.SUBJECT_BYTES
-
-
-def _less(subjects: bytes, some: bytes) -> bytes:
-    """The subjects without `some` of them; both joined and in one order."""
-    if not some:
-        return subjects
-    left = set(_split(some))
-    return b"".join(subject for subject in _split(subjects) if subject not in left)
-
-
-def _split(joined: bytes) -> list[bytes]:
-    return [joined[at : at + core.SUBJECT_BYTES] for at in range(0, len(joined), core.SUBJECT_BYTES)]

@@ -250,6 +250,14 @@ fn subjects_of(name: &str, joined: &[u8]) -> PyResult<Vec<[u8; SUBJECT_BYTES]>> 
 #[pyclass(frozen, module = "parkflow._core")]
 pub struct DenyFilter(bundle::DenyFilter);
 
+impl DenyFilter {
+    fn among<'py>(&self, py: Python<'py>, subjects: &[u8], hit: bool) -> PyResult<Bound<'py, PyBytes>> {
+        let mut subjects = subjects_of("subjects", subjects)?;
+        py.detach(|| subjects.retain(|subject| self.0.hits(subject) == hit));
+        Ok(PyBytes::new(py, subjects.as_flattened()))
+    }
+}
+
 #[pymethods]
 impl DenyFilter {
     #[staticmethod]
@@ -273,9 +281,12 @@ impl DenyFilter {
 
     /// Those of the subjects that the filter hits, in their order.
     fn hits_among<'py>(&self, py: Python<'py>, subjects: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        let subjects = subjects_of("subjects", subjects)?;
-        let hit: Vec<_> = py.detach(|| subjects.into_iter().filter(|subject| self.0.hits(subject)).collect());
-        Ok(PyBytes::new(py, hit.as_flattened()))
+        self.among(py, subjects, true)
+    }
+
+    /// The others.
+    fn misses_among<'py>(&self, py: Python<'py>, subjects: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        self.among(py, subjects, false)
     }
 
     #[getter]

@@ -175,3 +175,16 @@ async def test_a_lost_journal_stays_incomplete_until_the_gate_is_retired(street:
         gate = await gate_service.get(conn, street.entry.gate_id)
         await gate_service.change_state(conn, gate, GateEvent.RETIRE, reason="burnt", actor="admin", now=street.now)
         assert await gate_service.watermarks_before(conn, street.operator_id, street.now) == []
+
+
+async def test_several_that_build_the_next_bundle_at_once_make_one(street: Street) -> None:
+    await refresh(street)
+    await freeze(street, await street.driver())
+
+    async def build() -> int:
+        async with tx(street.pool) as conn:
+            vault, operator_id = street.services.vault, street.operator_id
+            return (await gate_bundle.refresh(conn, vault, operator_id=operator_id, now=street.now)).version
+
+    assert await asyncio.gather(*(build() for _ in range(4))) == [2, 2, 2, 2]
+    assert await street.count("bundle") == 2

@@ -63,7 +63,8 @@ def answers(dsn: str) -> bool:
     """Whether the server is there and has kept the one row."""
     try:
         return run_apart(count_rows(dsn)) == 1
-    except (DatabaseUnavailable, asyncpg.PostgresError):
+    except (DatabaseUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        # The last one is how the client tells of a connection that ends while it prepares its query.
         return False
 
 

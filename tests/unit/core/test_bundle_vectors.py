@@ -109,6 +109,7 @@ def test_a_filter_of_another_maker_is_read_and_hits_what_that_maker_says() -> No
     assert read.hits_among(joined("filter_members")) == joined("filter_members")
     assert read.hits_among(joined("filter_hits_others")) == joined("filter_hits_others")
     assert read.hits_among(joined("filter_misses")) == b""
+    assert read.misses_among(joined("filter_misses") + joined("filter_members")) == joined("filter_misses")
     assert not read.hits(b"short")
 
 
