@@ -8,7 +8,6 @@ import os
 import secrets
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from bench.code_backends import backends
+from bench.code_backends import ROOT, backends
 from bench.registry import Figures, area
 from parkflow import core
 
@@ -33,16 +32,6 @@ OPERATOR, LOT, LANE = 1, 2, 3
 CORES = 2
 DELTA_ROUNDS = 20
 _PREFIXES = (b"parkflow/credential/1\0", b"parkflow/code/1\0")
-_MEMORY_OF_A_GATE = """
-import sys
-from pathlib import Path
-from parkflow import core
-def held(): return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-gate = core.Gate(bytes.fromhex(sys.argv[2]), 2, 3, folder=sys.argv[1])
-before = held()
-assert gate.load()
-print(held() - before)
-"""
 
 
 @dataclass(frozen=True)
@@ -154,19 +143,21 @@ def _gate_figures() -> Figures:
         gate.take_bundle(bundle(1, 0), now_s=AT_S, filter=bytes(deny_filter))
         taken = sorted(_decision_us(gate, text) for text in town.texts)
         applied = sorted(_applied_ms(gate, bundle(2 + number, DELTA)) for number in range(DELTA_ROUNDS))
-        memory = subprocess.run(
-            [sys.executable, "-c", _MEMORY_OF_A_GATE, folder, root_key.hex()],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        memory = _gate_memory(folder, root_key)
     return {
         "gate_decision_p50_us": taken[len(taken) // 2],
         "gate_decision_p99_us": taken[len(taken) * 99 // 100],
         "filter_bytes_1m": len(deny_filter),
-        "gate_memory_1m_bytes": int(memory.stdout),
+        "gate_memory_1m_bytes": memory,
         "delta_apply_ms": applied[len(applied) // 2],
     }
+
+
+def _gate_memory(folder: str, root_key: bytes) -> int:
+    """Bytes by which a gate's process grows when it loads its bundle and filter from the disk."""
+    command = ["cargo", "run", "--locked", "--quiet", "--release", "--package", "parkflow-gate"]
+    command += ["--example", "gate_memory", "--", folder, root_key.hex(), str(LOT), str(LANE)]
+    return int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 
 def _decision_us(gate: core.Gate, text: str) -> float:
