@@ -78,19 +78,19 @@ lint-python: $(EXTENSION)
 	$(BIN)/lint-imports --no-cache > .venv/.lint-imports.log || { cat .venv/.lint-imports.log; exit 1; }
 
 test-rust: $(PACKAGES)
-	@env -u MAKEFLAGS cargo test --locked --package parkflow-core --package parkflow-gate --package parkflow-gate-c --quiet
+	@env -u MAKEFLAGS -u MFLAGS cargo test --locked --package parkflow-core --package parkflow-gate --package parkflow-gate-c --quiet
 
 # A short search from the seeds, always the same one; low priority, as other tests wait for answers.
 test-fuzz: $(PACKAGES)
-	@env -u MAKEFLAGS nice $(BIN)/python -m bench.fuzz --seconds 30 --fresh --seed 1
+	@env -u MAKEFLAGS -u MFLAGS nice $(BIN)/python -m bench.fuzz --seconds 30 --fresh --seed 1
 
 # A test that builds the wheel must not look for this make's job slots, which pytest does not pass on.
 test-python: $(EXTENSION)
-	@env -u MAKEFLAGS $(BIN)/python -m pytest --ignore=tests/flow
+	@env -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest --ignore=tests/flow
 
 # The whole demo, several times over, beside the other tests.
 test-flow: $(EXTENSION)
-	@env -u MAKEFLAGS $(BIN)/python -m pytest tests/flow
+	@env -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest tests/flow
 
 $(PACKAGES): .ci/requirements.txt
 	@command -v $(PYTHON) > /dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 2; }
