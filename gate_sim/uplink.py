@@ -110,7 +110,11 @@ class Uplink:
             self._core.confirm_bundle(at_ms // 1000)
             return True
         _raise_for("bundle", answer)
-        await self._take(client, answer.body, at_ms)
+        try:
+            await self._take(client, answer.body, at_ms)
+        except LinkDown:
+            # The bundle came and its filter did not: the next time both are asked for again.
+            return False
         self._etag = answer.headers.get("etag")
         return True
 

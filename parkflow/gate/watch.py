@@ -1,15 +1,20 @@
 """Waiting for the next bundle: gates whose request stays open get it as soon as it is there."""
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from typing import Final
 
+import asyncpg
+
 from parkflow.db.conn import Pool
 from parkflow.gate import bundle
+from parkflow.kit.errors import ParkflowError
 
 # One small query a second for all waiting gates of a process together, whoever built the bundle and wherever.
 LOOK_SECONDS: Final = 1
 WAITERS_MAX: Final = 10_000
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -52,10 +57,17 @@ class BundleWatch:
 
     async def _look_on(self) -> None:
         while self._waiters:
-            async with self._pool.acquire() as conn:
-                operators = sorted({waiter.operator_id for waiter in self._waiters})
-                versions = await bundle.newest_versions(conn, operators)
-            for waiter in self._waiters:
-                if versions.get(waiter.operator_id, 0) > waiter.version:
-                    waiter.newer.set()
+            try:
+                await self._look()
+            except (ParkflowError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                # Who waits goes on waiting: the database is back within seconds, or their time is over.
+                _LOG.warning("no look for new bundles: %s", error)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self) -> None:
+        operators = sorted({waiter.operator_id for waiter in self._waiters})
+        async with self._pool.acquire() as conn:
+            versions = await bundle.newest_versions(conn, operators)
+        for waiter in self._waiters:
+            if versions.get(waiter.operator_id, 0) > waiter.version:
+                waiter.newer.set()

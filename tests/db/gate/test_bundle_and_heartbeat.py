@@ -11,6 +11,7 @@ from parkflow.db.tx import tx
 from parkflow.gate import bundle as gate_bundle
 from parkflow.gate import service as gate_service
 from parkflow.gate.state import GateEvent
+from parkflow.gate.watch import BundleWatch
 from parkflow.kit.encoding import base64url
 from parkflow.kit.ids import bucket_of, from_text, to_text
 from parkflow.operator import service as operator_service
@@ -188,3 +189,18 @@ async def test_several_that_build_the_next_bundle_at_once_make_one(street: Stree
 
     assert await asyncio.gather(*(build() for _ in range(4))) == [2, 2, 2, 2]
     assert await street.count("bundle") == 2
+
+
+async def test_gates_that_wait_outlast_a_database_that_fails_for_a_moment(street: Street) -> None:
+    await refresh(street)
+    watch = BundleWatch(street.pool)
+    async with street.pool.acquire() as conn:
+        await conn.execute("alter table bundle rename to bundle_away")
+        waiting = asyncio.create_task(watch.wait_newer(operator_id=street.operator_id, version=1, seconds=30))
+        await asyncio.sleep(0.3)
+        await conn.execute("alter table bundle_away rename to bundle")
+    await freeze(street, await street.driver())
+    await refresh(street)
+    async with asyncio.timeout(10):
+        assert await waiting
+    await watch.aclose()

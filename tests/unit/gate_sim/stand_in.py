@@ -27,7 +27,7 @@ Answering = Callable[[Request], tuple[int, Any]]
 
 @asynccontextmanager
 async def standing_in(answer: Answering) -> AsyncIterator[str]:
-    """The address of a server that answers every request with (status, JSON)."""
+    """The address of a server that answers every request with (status, JSON or bytes)."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -54,5 +54,5 @@ async def _read(reader: asyncio.StreamReader) -> Request:
 
 
 def _written(status: int, content: Any) -> bytes:
-    body = json.dumps(content).encode()
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
     return f"HTTP/1.1 {status} said\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body

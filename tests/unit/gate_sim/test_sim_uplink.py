@@ -13,7 +13,8 @@ from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolve
 
 from gate_sim.http import Client
 from gate_sim.uplink import UplinkRefused
-from tests.unit.gate_sim.signed import NOW_S, make_gate, phone_with_credential
+from parkflow import core
+from tests.unit.gate_sim.signed import NOW_S, bundle_of, make_gate, phone_with_credential
 from tests.unit.gate_sim.stand_in import HangUp, Request, standing_in
 
 NOW_MS = NOW_S * 1000
@@ -134,3 +135,21 @@ class _Keys(HTTPSignatureKeyResolver):
 def _verify(request: Request) -> list[VerifyResult]:
     verifier = HTTPMessageVerifier(signature_algorithm=algorithms.ED25519, key_resolver=_Keys())
     return list(verifier.verify(request, max_age=timedelta(days=36_500), expect_tag="parkflow-gate", body=request.body))
+
+
+async def test_a_line_that_breaks_between_bundle_and_filter_leaves_the_old_bundle(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path)
+    deny_filter = core.DenyFilter.build(bytes(16))
+    minute_ms = 60_000
+
+    def answer(request: Request) -> tuple[int, bytes]:
+        if "/filters/" in request.url:
+            return 200, bytes(deny_filter)
+        gate.link.offline.append((NOW_MS, NOW_MS + minute_ms))
+        return 200, bundle_of(2, deny_filter=deny_filter)
+
+    async with standing_in(answer) as url, Client(url) as client:
+        assert not await gate.uplink.refresh_bundle(client, at_ms=NOW_MS)
+        assert gate.core.bundle_version == 1
+        assert await gate.uplink.refresh_bundle(client, at_ms=NOW_MS + minute_ms)
+    assert gate.core.bundle_version == 2
