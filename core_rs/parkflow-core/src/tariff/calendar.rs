@@ -6,6 +6,8 @@
 // Instants lie in 1970 to 2100 and durations below twenty years (checked on entry), so sums stay far inside 64 bits.
 #![allow(clippy::arithmetic_side_effects)]
 
+use std::cell::Cell;
+
 use jiff::tz::TimeZoneDatabase;
 use jiff::Timestamp;
 
@@ -60,41 +62,92 @@ impl Zone {
         Some(Self { pieces })
     }
 
+    /// The index of the piece that contains an instant.
     fn piece_index(&self, at_s: i64) -> usize {
         self.pieces
             .partition_point(|piece| piece.from_s <= at_s)
             .saturating_sub(1)
     }
 
-    /// The stretch of constant offset that contains an instant: (end, offset); the last one ends at `i64::MAX`.
-    pub fn stretch(&self, at_s: i64) -> (i64, i64) {
+    /// The stretch of constant offset that contains an instant; the last one ends at `i64::MAX`.
+    fn stretch(&self, at_s: i64) -> Stretch {
         let index = self.piece_index(at_s);
-        let end_s = self.pieces.get(index + 1).map_or(i64::MAX, |piece| piece.from_s);
-        (end_s, self.pieces[index].offset_s)
+        Stretch {
+            from_s: self.pieces[index].from_s,
+            to_s: self.pieces.get(index + 1).map_or(i64::MAX, |piece| piece.from_s),
+            offset_s: self.pieces[index].offset_s,
+        }
+    }
+}
+
+/// A stretch of time with one offset, with its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    pub from_s: i64,
+    pub to_s: i64,
+    pub offset_s: i64,
+}
+
+/// A local clock: a zone that remembers where it was asked last, as the next question is nearly always near it.
+pub(super) struct LocalClock<'a> {
+    zone: &'a Zone,
+    last: Cell<Stretch>,
+}
+
+impl<'a> LocalClock<'a> {
+    pub fn new(zone: &'a Zone) -> Self {
+        // An empty stretch: the first question finds its own.
+        let last = Cell::new(Stretch {
+            from_s: i64::MAX,
+            to_s: i64::MIN,
+            offset_s: 0,
+        });
+        Self { zone, last }
+    }
+
+    /// The stretch of constant offset that contains an instant; the last one ends at `i64::MAX`.
+    #[inline]
+    pub fn stretch(&self, at_s: i64) -> Stretch {
+        let last = self.last.get();
+        if last.from_s <= at_s && at_s < last.to_s {
+            return last;
+        }
+        let found = self.zone.stretch(at_s);
+        self.last.set(found);
+        found
     }
 
     /// What the local clock shows: (day number, second of the day).
+    #[inline]
     pub fn local(&self, at_s: i64) -> (i64, i64) {
-        let local_s = at_s + self.stretch(at_s).1;
+        let local_s = at_s + self.stretch(at_s).offset_s;
         (local_s.div_euclid(DAY_S), local_s.rem_euclid(DAY_S))
     }
 
     /// The first instant at which the local clock shows this time of this day, or the moment of the skip when it is skipped.
+    #[inline]
     pub fn first_instant(&self, day: i64, second: i64) -> i64 {
         let local_s = day * DAY_S + second;
+        let last = self.last.get();
+        let near_s = local_s - last.offset_s;
+        // So far behind the last change of offset no earlier stretch can show this time.
+        if near_s < last.to_s && last.from_s < near_s - 2 * OFFSET_MAX_S {
+            return near_s;
+        }
         let mut from_s = local_s - OFFSET_MAX_S;
         loop {
-            let (end_s, offset_s) = self.stretch(from_s);
-            if end_s == i64::MAX || end_s + offset_s > local_s {
+            let Stretch { to_s, offset_s, .. } = self.zone.stretch(from_s);
+            if to_s == i64::MAX || to_s + offset_s > local_s {
                 return from_s.max(local_s - offset_s);
             }
-            from_s = end_s;
+            from_s = to_s;
         }
     }
 
     /// The number of the service day of an instant, when days turn at `turn_s` on the local clock.
     ///
     /// A repeated hour never reopens the day before.
+    #[inline]
     pub fn service_day(&self, at_s: i64, turn_s: i64) -> i64 {
         let (day, second) = self.local(at_s);
         let shown = if second >= turn_s { day } else { day - 1 };
@@ -158,22 +211,41 @@ mod tests {
     #[test]
     fn a_skipped_time_is_the_moment_of_the_skip() {
         let zone = Zone::load("America/New_York").expect("zone");
+        let clock = LocalClock::new(&zone);
         let day = parse_day("2026-03-08").expect("date");
         // 02:00 EST is 07:00 UTC; the clock jumps to 03:00 EDT.
-        assert_eq!(zone.first_instant(day, 2 * 3_600 + 1_800), day * DAY_S + 7 * 3_600);
-        assert_eq!(zone.local(day * DAY_S + 7 * 3_600), (day, 3 * 3_600));
+        assert_eq!(clock.first_instant(day, 2 * 3_600 + 1_800), day * DAY_S + 7 * 3_600);
+        assert_eq!(clock.local(day * DAY_S + 7 * 3_600), (day, 3 * 3_600));
     }
 
     #[test]
     fn a_repeated_hour_never_reopens_yesterday() {
         let zone = Zone::load("America/New_York").expect("zone");
+        let clock = LocalClock::new(&zone);
         let day = parse_day("2026-11-01").expect("date");
         let turn_s = 3_600 + 1_800;
-        let first = zone.first_instant(day, turn_s);
+        let first = clock.first_instant(day, turn_s);
         assert_eq!(first, day * DAY_S + 5 * 3_600 + 1_800);
         // 01:10 for the second time, 40 minutes after the day has turned.
-        assert_eq!(zone.service_day(first + 2_400, turn_s), day);
-        assert_eq!(zone.service_day(first - 1, turn_s), day - 1);
+        assert_eq!(clock.service_day(first + 2_400, turn_s), day);
+        assert_eq!(clock.service_day(first - 1, turn_s), day - 1);
+    }
+
+    /// A clock that was asked elsewhere before answers as a new one does.
+    #[test]
+    fn what_was_asked_before_changes_no_answer() {
+        for name in ["America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Casablanca", "Pacific/Apia"] {
+            let zone = Zone::load(name).expect("zone");
+            let asked_before = LocalClock::new(&zone);
+            for hour in 0..(40 * 8_766) {
+                let at_s = 788_918_400 + hour * 3_600 + 17 * 60;
+                let (day, _) = asked_before.local(at_s);
+                for turn_s in [0, 3_600, 9_000, 14_400] {
+                    let new = LocalClock::new(&zone);
+                    assert_eq!(asked_before.first_instant(day, turn_s), new.first_instant(day, turn_s), "{name} {at_s}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,18 +3,19 @@
 // Instants lie in 1970 to 2100 (checked first), so their differences stay far inside 64 bits; money is added with checks.
 #![allow(clippy::arithmetic_side_effects)]
 
-use super::caps::{capped, Anchor};
+use super::calendar::LocalClock;
+use super::caps::CapWalk;
 use super::error::PriceError;
 use super::fee::Stay;
 use super::history::{CapUse, History, Spent};
-use super::meter::{meter, Chargeable, Run};
-use super::model::{Choose, Comparison, Condition, Free, Plan, Tariff, When};
+use super::meter::{Chargeable, Path, Run};
+use super::model::{Choose, Comparison, Condition, Free, Grace, Plan, Tariff, When};
 
 /// What the plans of a tariff are applied to.
 #[derive(Clone, Copy)]
-pub(super) struct Inputs<'a> {
+pub(super) struct Inputs<'a, 's> {
     /// Instants already rounded to the clock's step.
-    pub stay: Stay<'a>,
+    pub stay: Stay<'s>,
     /// Disjoint stretches within the stay, in order.
     pub covered: &'a [(i64, i64)],
     /// Free seconds from vouchers.
@@ -27,7 +28,7 @@ pub(super) struct Inputs<'a> {
 /// A stay under one plan before rounding.
 pub(super) struct Candidate<'a> {
     pub plan: &'a Plan,
-    pub runs: Vec<Run>,
+    pub runs: Vec<Run<i128>>,
     /// Sum before caps, then after each cap.
     pub totals_scaled: Vec<i128>,
     /// After the minimum.
@@ -40,17 +41,18 @@ pub(super) struct Candidate<'a> {
 
 impl Tariff {
     /// The plan that counts, applied.
-    pub(super) fn candidate(&self, inputs: &Inputs<'_>) -> Result<Candidate<'_>, PriceError> {
-        let mut plans = self
-            .plans
-            .iter()
-            .filter(|plan| self.applies(&plan.condition, &inputs.stay));
-        let mut best = self.apply(plans.next().ok_or(PriceError::NoPlan)?, inputs)?;
+    pub(super) fn candidate(&self, inputs: &Inputs<'_, '_>) -> Result<Candidate<'_>, PriceError> {
+        let clock = LocalClock::new(&self.zone);
+        let mut plans = (0..self.plans.len()).filter(|index| {
+            let condition = &self.plans[*index].condition;
+            condition.holds_for(&inputs.stay) && condition.holds_at(&clock, inputs.stay.entry_s, inputs.stay.exit_s)
+        });
+        let mut best = self.apply(plans.next().ok_or(PriceError::NoPlan)?, &clock, inputs)?;
         match self.choose {
             Choose::First => {}
             Choose::Lowest => {
                 for plan in plans {
-                    let other = self.apply(plan, inputs)?;
+                    let other = self.apply(plan, &clock, inputs)?;
                     if other.is_below(&best) {
                         best = other;
                     }
@@ -60,18 +62,13 @@ impl Tariff {
         Ok(best)
     }
 
-    fn apply<'a>(&'a self, plan: &'a Plan, inputs: &Inputs<'_>) -> Result<Candidate<'a>, PriceError> {
+    fn apply(&self, index: usize, clock: &LocalClock<'_>, inputs: &Inputs<'_, '_>) -> Result<Candidate<'_>, PriceError> {
+        let plan = &self.plans[index];
         let Stay { entry_s, exit_s, .. } = inputs.stay;
         let covered_s: i64 = inputs.covered.iter().map(|(from_s, to_s)| to_s - from_s).sum();
         let length_s = exit_s - entry_s - covered_s;
         let grace = plan.grace.filter(|_| !inputs.plain);
-        let within_grace = grace.is_some_and(|grace| {
-            if grace.strict {
-                length_s < grace.seconds
-            } else {
-                length_s <= grace.seconds
-            }
-        });
+        let within_grace = grace.is_some_and(|grace| grace.forgives(length_s));
         let mut candidate = Candidate {
             plan,
             runs: Vec::new(),
@@ -84,82 +81,92 @@ impl Tariff {
         if within_grace || length_s == 0 {
             return Ok(candidate);
         }
-        candidate.take_free(inputs, length_s, self.zone.local(entry_s).0);
+        candidate.take_free(inputs, length_s, clock.local(entry_s).0);
         let time = Chargeable {
             entry_s,
             exit_s,
             covered: inputs.covered,
             free_s: candidate.free_s,
         };
-        candidate.runs = meter(plan, &self.zone, time)?;
-        self.cap(&mut candidate, inputs)?;
+        Path::new(plan, &self.compiled[index], false).meter(clock, time, &mut candidate.runs)?;
+        self.cap(&mut candidate, index, clock, inputs)?;
         if 0 < candidate.fee_scaled && candidate.fee_scaled < plan.min_scaled {
             candidate.fee_scaled = plan.min_scaled;
         }
         Ok(candidate)
     }
 
-    fn cap(&self, candidate: &mut Candidate<'_>, inputs: &Inputs<'_>) -> Result<(), PriceError> {
+    /// Applies the caps one after the other to all items, so that a breakdown can say what each took off.
+    fn cap(
+        &self,
+        candidate: &mut Candidate<'_>,
+        index: usize,
+        clock: &LocalClock<'_>,
+        inputs: &Inputs<'_, '_>,
+    ) -> Result<(), PriceError> {
         let plan = candidate.plan;
-        let anchor = Anchor {
-            zone: &self.zone,
-            entry_s: inputs.stay.entry_s,
-        };
+        let Stay { entry_s, exit_s, .. } = inputs.stay;
         candidate.fee_scaled = sum(&candidate.runs)?;
         candidate.totals_scaled = vec![candidate.fee_scaled];
         if plan.caps.is_empty() {
             return Ok(());
         }
         let mut left = candidate.runs.clone();
-        for cap in &plan.caps {
-            if self.applies(&cap.condition, &inputs.stay) {
-                let key = cap.account_key.as_deref();
-                // A pool may stand twice in a plan: the second cap goes on where the first stopped.
-                let spent = candidate
-                    .spent
-                    .uses
-                    .iter()
-                    .rev()
-                    .find(|(pool, _)| Some(pool.as_str()) == key);
-                let mut used = match (key, spent) {
-                    (_, Some((_, used))) => used.clone(),
-                    (Some(key), None) => inputs.history.cap_use(key, plan.scale),
-                    (None, None) => CapUse::unused(plan.scale),
-                };
-                left = capped(cap, &anchor, &left, &mut used)?;
-                candidate.fee_scaled = sum(&left)?;
-                if let Some(key) = key {
+        for (cap, compiled) in plan.caps.iter().zip(&self.compiled[index].caps) {
+            if cap.condition.holds_for(&inputs.stay) && cap.condition.holds_at(clock, entry_s, exit_s) {
+                let walk = CapWalk::new(cap, compiled, clock, entry_s);
+                if let Some(key) = cap.account_key.as_deref() {
+                    let mut used = candidate.account_use(key, inputs.history);
+                    left = passed(walk.over_account(&mut used.windows), &left)?;
                     candidate.spent.uses.push((key.to_owned(), used));
+                } else {
+                    left = passed(walk, &left)?;
                 }
+                candidate.fee_scaled = sum(&left)?;
             }
             candidate.totals_scaled.push(candidate.fee_scaled);
         }
         Ok(())
     }
+}
 
-    /// S3: an entry condition looks at the entry; an exit condition holds at the exit or one second before it.
-    fn applies(&self, condition: &Condition, stay: &Stay<'_>) -> bool {
+impl Condition {
+    /// Whether what it asks of the vehicle holds.
+    pub fn holds_for(&self, stay: &Stay<'_>) -> bool {
+        (self.classes.is_empty() || self.classes.iter().any(|class| Some(class.as_str()) == stay.class))
+            && (self.tags.is_empty() || self.tags.iter().any(|tag| stay.tags.contains(&tag.as_str())))
+    }
+
+    /// Whether what it asks of time holds. S3: an entry condition looks at the entry; an exit condition holds at the exit or one
+    /// second before it.
+    pub fn holds_at(&self, clock: &LocalClock<'_>, entry_s: i64, exit_s: i64) -> bool {
         let holds = |whens: &[When], at_s: i64| {
-            let (day, second) = self.zone.local(at_s);
+            let (day, second) = clock.local(at_s);
             whens.iter().any(|when| when.holds(day, second))
         };
-        let length_s = stay.exit_s - stay.entry_s;
-        (condition.classes.is_empty() || condition.classes.iter().any(|class| Some(class.as_str()) == stay.class))
-            && (condition.tags.is_empty() || condition.tags.iter().any(|tag| stay.tags.contains(&tag.as_str())))
-            && condition
-                .lengths
-                .iter()
-                .all(|(comparison, bound_s)| comparison.holds(length_s, *bound_s))
-            && (condition.entry.is_empty() || holds(&condition.entry, stay.entry_s))
-            && (condition.exit.is_empty()
-                || holds(&condition.exit, stay.exit_s)
-                || holds(&condition.exit, stay.exit_s - 1))
+        let length_s = exit_s - entry_s;
+        self.lengths
+            .iter()
+            .all(|(comparison, bound_s)| comparison.holds(length_s, *bound_s))
+            && (self.entry.is_empty() || holds(&self.entry, entry_s))
+            && (self.exit.is_empty() || holds(&self.exit, exit_s) || holds(&self.exit, exit_s - 1))
+    }
+}
+
+impl Grace {
+    /// Whether a stay of so many chargeable seconds costs nothing.
+    pub fn forgives(self, length_s: i64) -> bool {
+        if self.strict {
+            length_s < self.seconds
+        } else {
+            length_s <= self.seconds
+        }
     }
 }
 
 impl Candidate<'_> {
     /// The plan's free minutes and those of vouchers; what the stay uses of a daily allowance is noted.
-    fn take_free(&mut self, inputs: &Inputs<'_>, length_s: i64, day: i64) {
+    fn take_free(&mut self, inputs: &Inputs<'_, '_>, length_s: i64, day: i64) {
         let Free { seconds, per_day } = if inputs.plain { Free::default() } else { self.plan.free };
         let own_s = if per_day {
             (seconds - inputs.history.free_used_s(day)).max(0)
@@ -172,14 +179,23 @@ impl Candidate<'_> {
         self.free_s = own_s.saturating_add(inputs.voucher_s).min(length_s);
     }
 
-    /// Compares two exact fees of different scales.
-    fn is_below(&self, other: &Self) -> bool {
-        let (left, right) = (self.plan.scale, other.plan.scale);
-        let whole = (self.fee_scaled / left).cmp(&(other.fee_scaled / right));
-        // The remainders are below the scales, which are at most 10^9.
-        let part = || ((self.fee_scaled % left) * right).cmp(&((other.fee_scaled % right) * left));
-        whole.then_with(part).is_lt()
+    /// What is used of a cap over the account. A pool may stand twice in a plan: the second cap goes on where the first stopped.
+    fn account_use(&self, key: &str, history: &History) -> CapUse {
+        let spent = self.spent.uses.iter().rev().find(|(pool, _)| pool == key);
+        spent.map_or_else(|| history.cap_use(key, self.plan.scale), |(_, used)| used.clone())
     }
+
+    fn is_below(&self, other: &Self) -> bool {
+        is_below((self.fee_scaled, self.plan.scale), (other.fee_scaled, other.plan.scale))
+    }
+}
+
+/// Compares two exact fees, each with its scale.
+pub(super) fn is_below((left, left_scale): (i128, i128), (right, right_scale): (i128, i128)) -> bool {
+    let whole = (left / left_scale).cmp(&(right / right_scale));
+    // The remainders are below the scales, which are at most 10^9.
+    let part = || ((left % left_scale) * right_scale).cmp(&((right % right_scale) * left_scale));
+    whole.then_with(part).is_lt()
 }
 
 impl Comparison {
@@ -193,10 +209,22 @@ impl Comparison {
     }
 }
 
-fn sum(runs: &[Run]) -> Result<i128, PriceError> {
+/// The runs that come through a cap.
+fn passed(mut walk: CapWalk<'_, i128>, runs: &[Run<i128>]) -> Result<Vec<Run<i128>>, PriceError> {
+    let mut through = Vec::with_capacity(runs.len());
+    for run in runs {
+        walk.pass(*run, &mut |piece| {
+            through.push(piece);
+            Ok(())
+        })?;
+    }
+    Ok(through)
+}
+
+fn sum(runs: &[Run<i128>]) -> Result<i128, PriceError> {
     let mut total = 0_i128;
     for run in runs {
-        total = total.checked_add(run.total_scaled()?).ok_or(PriceError::FeeTooLarge)?;
+        total = total.checked_add(run.total()?).ok_or(PriceError::FeeTooLarge)?;
     }
     Ok(total)
 }

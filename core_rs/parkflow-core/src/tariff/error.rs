@@ -64,6 +64,24 @@ pub enum PriceError {
 }
 
 impl PriceError {
+    /// All refusals; the place of one is its number, counted from 1.
+    pub const ALL: [Self; 7] = [
+        Self::ExitBeforeEntry,
+        Self::InstantOutOfRange,
+        Self::StayTooLong,
+        Self::NoPlan,
+        Self::TooManyItems,
+        Self::FeeTooLarge,
+        Self::HistoryNeeded,
+    ];
+
+    /// The number that stands for it in a column; 0 stands for none.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        let place = Self::ALL.iter().position(|other| *other == self).unwrap_or(0);
+        u8::try_from(place).map_or(u8::MAX, |place| place.saturating_add(1))
+    }
+
     /// The stable name.
     #[must_use]
     pub const fn code(self) -> &'static str {

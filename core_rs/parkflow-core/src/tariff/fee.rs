@@ -11,12 +11,13 @@ use super::error::PriceError;
 use super::history::{Chain, History};
 use super::lines::{Breakdown, FeeLine, LineKind};
 use super::model::{Clock, Direction, Plan, Rounding, RoundingMode, Tariff, Tax};
+use super::quick::Pricer;
 use super::terms::{Terms, Voucher, VoucherKind};
 
 /// The last instant that may be priced: 2100-01-01.
 const INSTANT_MAX_S: i64 = 4_102_444_800;
 /// The longest stay that is priced.
-const STAY_SECONDS_MAX: i64 = 20 * 366 * 86_400;
+pub(super) const STAY_SECONDS_MAX: i64 = 20 * 366 * 86_400;
 /// Most passes, vouchers or payments of one stay.
 const TERMS_MAX: usize = 1_000;
 const BASIS_POINTS: i128 = 10_000;
@@ -50,14 +51,22 @@ pub struct Fee {
 }
 
 /// A fee before what was paid before, and what it adds to the history.
-struct Total<'a> {
-    candidate: Candidate<'a>,
-    stay: Stay<'a>,
+struct Total<'t, 's> {
+    candidate: Candidate<'t>,
+    stay: Stay<'s>,
     /// After rounding.
     rounded_minor: i64,
     /// After each voucher.
     discounted: Vec<(VoucherKind, i64)>,
     with_tax_minor: i64,
+}
+
+/// A stay that is settled once its account's history has noted it.
+struct Settled<'t, 's> {
+    total: Total<'t, 's>,
+    due_minor: i64,
+    /// The chain of re-entries that the stay begins or continues, where the tariff has such.
+    chain: Option<Chain>,
 }
 
 impl Tariff {
@@ -76,16 +85,8 @@ impl Tariff {
     /// See [`PriceError`].
     pub fn price_minor(&self, stay: &Stay<'_>) -> Result<i64, PriceError> {
         self.refuse_alone()?;
-        let stay = self.normalised(stay)?;
-        let history = History::default();
-        let inputs = Inputs {
-            stay,
-            covered: &[],
-            voucher_s: 0,
-            plain: false,
-            history: &history,
-        };
-        Ok(self.total(&inputs, &Terms::default())?.with_tax_minor)
+        let profile = self.profile(stay.class, stay.tags);
+        Pricer::new(self, false).fee_minor(&profile, stay.entry_s, stay.exit_s)
     }
 
     /// Prices many stays, each by itself and with its own result.
@@ -100,6 +101,37 @@ impl Tariff {
     /// # Errors
     /// See [`PriceError`].
     pub fn settle(&self, stay: &Stay<'_>, terms: &Terms<'_>, history: &mut History) -> Result<Fee, PriceError> {
+        let settled = self.settled(stay, terms, history)?;
+        let Settled { total, due_minor, .. } = &settled;
+        let fee = Fee {
+            fee_minor: *due_minor,
+            plan: total.candidate.plan.id.clone(),
+            entry_s: total.stay.entry_s,
+            exit_s: total.stay.exit_s,
+            lines: total.lines(self.tax, *due_minor)?,
+        };
+        history.note(settled);
+        Ok(fee)
+    }
+
+    /// The same without a breakdown: what is due, in minor units.
+    ///
+    /// # Errors
+    /// See [`PriceError`].
+    pub fn settle_minor(&self, stay: &Stay<'_>, terms: &Terms<'_>, history: &mut History) -> Result<i64, PriceError> {
+        let settled = self.settled(stay, terms, history)?;
+        let due_minor = settled.due_minor;
+        history.note(settled);
+        Ok(due_minor)
+    }
+
+    /// Computes what `settle` does and changes nothing.
+    fn settled<'t, 's>(
+        &'t self,
+        stay: &Stay<'s>,
+        terms: &Terms<'_>,
+        history: &History,
+    ) -> Result<Settled<'t, 's>, PriceError> {
         if [terms.covered.len(), terms.vouchers.len(), terms.paid.len()]
             .iter()
             .any(|count| *count > TERMS_MAX)
@@ -155,26 +187,21 @@ impl Tariff {
         } else {
             total.with_tax_minor.saturating_sub(before_minor).max(0)
         };
-        let lines = total.lines(self.tax, due_minor)?;
-        let plan = total.candidate.plan.id.clone();
-        history.add(total.candidate.spent);
-        if self.reentry_within_s.is_some() {
-            let charged_minor = chain
-                .charged_minor
-                .checked_add(due_minor)
-                .ok_or(PriceError::FeeTooLarge)?;
-            history.chain = Some(Chain {
-                charged_minor,
+        let chain = match self.reentry_within_s {
+            None => None,
+            Some(_) => Some(Chain {
+                charged_minor: chain
+                    .charged_minor
+                    .checked_add(due_minor)
+                    .ok_or(PriceError::FeeTooLarge)?,
                 exit_s: whole.exit_s.max(chain.exit_s),
                 ..chain
-            });
-        }
-        Ok(Fee {
-            fee_minor: due_minor,
-            plan,
-            entry_s: stay.entry_s,
-            exit_s: stay.exit_s,
-            lines,
+            }),
+        };
+        Ok(Settled {
+            total,
+            due_minor,
+            chain,
         })
     }
 
@@ -199,23 +226,40 @@ impl Tariff {
     }
 
     fn normalised<'a>(&self, stay: &Stay<'a>) -> Result<Stay<'a>, PriceError> {
-        if stay.entry_s < 0 || stay.entry_s > INSTANT_MAX_S || stay.exit_s < 0 || stay.exit_s > INSTANT_MAX_S {
+        let (entry_s, exit_s) = self.normalised_instants(stay.entry_s, stay.exit_s)?;
+        Ok(Stay {
+            entry_s,
+            exit_s,
+            ..*stay
+        })
+    }
+
+    /// S2: both instants rounded to the clock's step, or why the stay is not priced.
+    #[inline]
+    pub(super) fn normalised_instants(&self, entry_s: i64, exit_s: i64) -> Result<(i64, i64), PriceError> {
+        if !(0..=INSTANT_MAX_S).contains(&entry_s) || !(0..=INSTANT_MAX_S).contains(&exit_s) {
             return Err(PriceError::InstantOutOfRange);
         }
         let Clock { step_s, entry, exit } = self.clock;
-        let entry_s = entry.round(stay.entry_s, step_s);
-        let exit_s = exit.round(stay.exit_s, step_s);
+        let entry_s = entry.round(entry_s, step_s);
+        let exit_s = exit.round(exit_s, step_s);
         if entry_s > exit_s {
             return Err(PriceError::ExitBeforeEntry);
         }
         if exit_s - entry_s > STAY_SECONDS_MAX {
             return Err(PriceError::StayTooLong);
         }
-        Ok(Stay {
-            entry_s,
-            exit_s,
-            ..*stay
-        })
+        Ok((entry_s, exit_s))
+    }
+
+    /// S16: a fee with the tax that is added to it.
+    #[inline]
+    pub(super) fn with_tax(&self, fee_minor: i64) -> Result<i64, PriceError> {
+        let tax_minor = match self.tax {
+            Some(Tax { rate_bp, added: true }) => half_up(i128::from(fee_minor) * i128::from(rate_bp), BASIS_POINTS)?,
+            Some(Tax { added: false, .. }) | None => 0,
+        };
+        fee_minor.checked_add(tax_minor).ok_or(PriceError::FeeTooLarge)
     }
 
     /// The chain that the stay continues, or a new one that starts with it.
@@ -239,7 +283,7 @@ impl Tariff {
     }
 
     /// The plan's fee, rounded, less vouchers, with tax.
-    fn total<'a>(&'a self, inputs: &Inputs<'a>, terms: &Terms<'_>) -> Result<Total<'a>, PriceError> {
+    fn total<'t, 's>(&'t self, inputs: &Inputs<'_, 's>, terms: &Terms<'_>) -> Result<Total<'t, 's>, PriceError> {
         let candidate = self.candidate(inputs)?;
         let rounded_minor = self.rounding.round(candidate.fee_scaled, candidate.plan.scale)?;
         let mut vouchers: Vec<Voucher> = terms.vouchers.to_vec();
@@ -259,22 +303,27 @@ impl Tariff {
             };
             discounted.push((kind, fee_minor));
         }
-        let tax_minor = match self.tax {
-            Some(Tax { rate_bp, added: true }) => half_up(i128::from(fee_minor) * i128::from(rate_bp), BASIS_POINTS)?,
-            Some(Tax { added: false, .. }) | None => 0,
-        };
-        let total_minor = fee_minor.checked_add(tax_minor).ok_or(PriceError::FeeTooLarge)?;
+        let with_tax_minor = self.with_tax(fee_minor)?;
         Ok(Total {
             candidate,
             stay: inputs.stay,
             rounded_minor,
             discounted,
-            with_tax_minor: total_minor,
+            with_tax_minor,
         })
     }
 }
 
-impl Total<'_> {
+impl History {
+    fn note(&mut self, settled: Settled<'_, '_>) {
+        self.add(settled.total.candidate.spent);
+        if settled.chain.is_some() {
+            self.chain = settled.chain;
+        }
+    }
+}
+
+impl Total<'_, '_> {
     fn lines(&self, tax: Option<Tax>, due_minor: i64) -> Result<Vec<FeeLine>, PriceError> {
         let mut breakdown = Breakdown::of(&self.candidate, &self.stay, self.rounded_minor)?;
         for (kind, after_minor) in &self.discounted {
@@ -320,17 +369,30 @@ fn half_up(numerator: i128, denominator: i128) -> Result<i64, PriceError> {
 }
 
 impl Direction {
+    /// Rounds an instant to whole minutes; the other step, a second, leaves it as it is.
+    #[inline]
     fn round(self, at_s: i64, step_s: i64) -> i64 {
+        if step_s != 60 {
+            return at_s;
+        }
         match self {
-            Self::Floor => at_s.div_euclid(step_s) * step_s,
-            Self::Ceil => (at_s + step_s - 1).div_euclid(step_s) * step_s,
+            Self::Floor => at_s.div_euclid(60) * 60,
+            Self::Ceil => (at_s + 59).div_euclid(60) * 60,
         }
     }
 }
 
 impl Rounding {
     /// Rounds an amount that is at least 0 to a multiple of `to_minor`.
-    fn round(self, amount_scaled: i128, scale: i128) -> Result<i64, PriceError> {
+    #[inline]
+    pub(super) fn round(self, amount_scaled: i128, scale: i128) -> Result<i64, PriceError> {
+        if let (Ok(amount), 1, 1) = (i64::try_from(amount_scaled), scale, self.to_minor) {
+            return Ok(amount);
+        }
+        self.round_parts(amount_scaled, scale)
+    }
+
+    fn round_parts(self, amount_scaled: i128, scale: i128) -> Result<i64, PriceError> {
         let step = scale
             .checked_mul(i128::from(self.to_minor))
             .ok_or(PriceError::FeeTooLarge)?;

@@ -98,8 +98,8 @@ impl<'a> Breakdown<'a> {
             )?;
         }
         for run in &candidate.runs {
-            let (kind, band) = match run.band {
-                Some(index) => (LineKind::Units, plan.bands[index].id.as_str()),
+            let (kind, band) = match plan.bands.get(usize::from(run.band)) {
+                Some(band) => (LineKind::Units, band.id.as_str()),
                 None => (LineKind::EntryFee, "entry_fee"),
             };
             let (from_s, to_s) = (run.from_s.min(stay.exit_s), run.to_s.min(stay.exit_s));
@@ -109,7 +109,7 @@ impl<'a> Breakdown<'a> {
                 units: run.units,
                 ..out.overall(kind, band)
             };
-            out.add(line, run.total_scaled()?)?;
+            out.add(line, run.total()?)?;
         }
         for (number, pair) in candidate.totals_scaled.windows(2).enumerate() {
             if let [before, after] = pair {

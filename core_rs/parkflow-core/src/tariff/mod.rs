@@ -3,10 +3,14 @@
 //! A fee is built by one small meter (bands, ladders, cycles, edges), then by filters: caps, minimum, one rounding.
 //! It is a pure function of the text, the stay and the compiled-in tz database.
 
+mod amount;
+mod batch;
 mod calendar;
 mod candidate;
 mod canonical;
 mod caps;
+mod compiled;
+mod day_table;
 mod error;
 mod fee;
 mod history;
@@ -17,11 +21,14 @@ mod parse;
 mod parse_plan;
 mod parse_when;
 mod place;
+mod quick;
 mod receipt;
+mod reciprocal;
 mod terms;
 mod text;
 mod wall;
 
+pub use batch::{Columns, Fees, Instants, Kind, NO_ACCOUNT};
 pub use calendar::tzdata_version;
 pub use error::{PriceError, TariffError};
 pub use fee::{Fee, Stay};

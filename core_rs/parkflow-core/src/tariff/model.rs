@@ -1,6 +1,7 @@
 //! A tariff as it is priced: everything validated, every duration in seconds, every price an integer.
 
 use super::calendar::{civil, weekday, Zone};
+use super::compiled::CompiledPlan;
 use super::terms::VoucherKind;
 
 /// A tariff in the language PTL/1, parsed and validated.
@@ -13,6 +14,8 @@ pub struct Tariff {
     pub(super) zone: Zone,
     pub(super) clock: Clock,
     pub(super) plans: Vec<Plan>,
+    /// The plans again, as they are walked.
+    pub(super) compiled: Vec<CompiledPlan>,
     pub(super) choose: Choose,
     pub(super) rounding: Rounding,
     pub(super) discount_order: [VoucherKind; 4],
@@ -72,8 +75,6 @@ pub(super) struct Plan {
     pub scale: i128,
     pub entry_fee_scaled: i128,
     pub min_scaled: i128,
-    /// The seconds of the local day at which a `when` of a band may begin or end, sorted.
-    pub turns_s: Vec<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,6 +243,12 @@ impl Days {
 }
 
 impl When {
+    /// Whether it asks for more of a day than its weekday.
+    pub fn asks_for_dates(&self) -> bool {
+        let Days { dates, dates_not, .. } = &self.days;
+        !(dates.is_empty() && dates_not.is_empty() && self.seasons.is_empty() && self.on.is_none())
+    }
+
     /// Whether the window holds at a second of a local day.
     pub fn holds(&self, day: i64, second: i64) -> bool {
         if self.from_s < self.to_s {
@@ -255,7 +262,8 @@ impl When {
         }
     }
 
-    fn day_holds(&self, day: i64) -> bool {
+    /// Whether it may start on a local day.
+    pub fn day_holds(&self, day: i64) -> bool {
         if let Some((first, last)) = self.on {
             if !(first..=last).contains(&day) {
                 return false;
@@ -280,25 +288,10 @@ impl When {
 }
 
 impl Band {
-    /// Whether the band is active at a second of a local day.
+    /// Whether the band is active at a second of a local day: what its tables are compared with.
+    #[cfg(test)]
     pub fn holds(&self, day: i64, second: i64) -> bool {
         self.when.is_empty() || self.when.iter().any(|when| when.holds(day, second))
-    }
-
-    /// The step at a progress, and the progress folded into the ladder; `None` past its end.
-    pub fn step_at(&self, progress_s: i64) -> Option<(Step, i64)> {
-        let end_s = self.ladder.last()?.to_s;
-        let mut at_s = progress_s;
-        if at_s >= end_s {
-            let loop_start_s = self.ladder.get(self.loop_from?)?.from_s;
-            let round_s = end_s.checked_sub(loop_start_s)?;
-            at_s = at_s
-                .checked_sub(loop_start_s)?
-                .checked_rem(round_s)?
-                .checked_add(loop_start_s)?;
-        }
-        let index = self.ladder.partition_point(|step| step.to_s <= at_s);
-        Some((*self.ladder.get(index)?, at_s))
     }
 }
 

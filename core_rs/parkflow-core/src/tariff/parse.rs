@@ -2,6 +2,7 @@
 
 use super::calendar::{Zone, DAY_S};
 use super::canonical;
+use super::compiled::CompiledPlan;
 use super::error::TariffError;
 use super::model::{Choose, Clock, Direction, Leave, Rounding, RoundingMode, Tariff, Tax};
 use super::parse_plan;
@@ -70,6 +71,7 @@ impl Tariff {
             timezone: timezone.text()?.to_owned(),
             zone,
             clock: clock(&fields)?,
+            compiled: plans.iter().map(CompiledPlan::of).collect(),
             plans,
             choose: fields.optional("choose").map_or(Ok(Choose::First), |place| {
                 place.word(&[("first", Choose::First), ("lowest", Choose::Lowest)])

@@ -68,7 +68,6 @@ fn plan(place: &Place<'_>, names: &Names<'_>) -> Result<Plan, TariffError> {
             .map_or_else(|| Ok(Free::default()), |place| free(&place))?,
         cycle: cycle(&fields.required("cycle")?)?,
         edge,
-        turns_s: turns_s(&bands),
         bands,
         caps: Vec::new(),
         scale,
@@ -280,17 +279,6 @@ fn greatest_divisor(left: i128, right: i128) -> i128 {
         (left, right) = (right, rest);
     }
     left
-}
-
-fn turns_s(bands: &[Band]) -> Vec<i64> {
-    let whens = bands.iter().flat_map(|band| &band.when);
-    let mut turns: Vec<i64> = whens
-        .flat_map(|when| [when.from_s, when.to_s])
-        .map(|turn| if turn == DAY_S { 0 } else { turn })
-        .collect();
-    turns.sort_unstable();
-    turns.dedup();
-    turns
 }
 
 fn cap(place: &Place<'_>, plan: &Plan, names: &Names<'_>) -> Result<Cap, TariffError> {
