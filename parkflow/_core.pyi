@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Any, Final, final
+from typing import Any, Final, Protocol, final
 
 __all__ = [
     "ALGORITHM_ED25519",
@@ -16,6 +16,7 @@ __all__ = [
     "DenyList",
     "Fee",
     "FeeLine",
+    "FeeTable",
     "Gate",
     "IssuerKey",
     "KeySet",
@@ -383,6 +384,14 @@ class Tariff:
     ) -> Fee: ...
     def price_batch(
         self,
+        stays: _ArrowTable,
+        *,
+        vehicle_class: str | None = None,
+        tags: Sequence[str] = ...,
+        threads: int | None = None,
+    ) -> FeeTable: ...
+    def price_many(
+        self,
         entry_s: Sequence[int],
         exit_s: Sequence[int],
         *,
@@ -399,6 +408,16 @@ class Tariff:
         terms: Terms | None = None,
         history: AccountHistory | None = None,
     ) -> Fee: ...
+
+class _ArrowTable(Protocol):
+    def __arrow_c_stream__(self, requested_schema: object | None = None, /) -> object: ...
+
+@final
+class FeeTable:
+    @property
+    def refusals(self) -> dict[str, int]: ...
+    def __len__(self) -> int: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 @final
 class Terms:

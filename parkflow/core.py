@@ -20,6 +20,7 @@ from parkflow._core import (
     DenyList,
     Fee,
     FeeLine,
+    FeeTable,
     Gate,
     IssuerKey,
     KeySet,
@@ -98,6 +99,7 @@ __all__ = [
     "DenyList",
     "Fee",
     "FeeLine",
+    "FeeTable",
     "Gate",
     "IssuerKey",
     "KeySet",
@@ -302,9 +304,16 @@ def _said(fields: LotQrFields | None, refusal: int) -> LotQrFields:
 
 # --- Tariffs --------------------------------------------------------------------------------------------------------
 #
-# `Tariff.load(text)` reads PTL/1 (YAML or JSON) once; `price` gives the fee with its lines, `price_batch` only fees.
-# Instants are seconds since 1970 in UTC, money is minor units of the tariff's currency. Both raise `TariffError` with a
-# stable `code`, the `path` of the field (or `stays[n]` of a batch) and one line saying what would be right.
+# `Tariff.load(text)` reads PTL/1 (YAML or JSON) once; `price` gives the fee with its lines, `price_many` only the fees of
+# lists of stays. Instants are seconds since 1970 in UTC, money is minor units of the tariff's currency. They raise
+# `TariffError` with a stable `code`, the `path` of the field (or `stays[n]`) and one line saying what would be right.
+# `price_batch(stays)` takes any table with the Arrow PyCapsule interface (polars, pyarrow, pandas >= 3, DuckDB) and reads
+# its columns where they lie: `entry` and `exit` (int64 seconds since 1970 UTC, or timestamps with a zone; a begun second
+# counts from its start), optionally `vehicle_class` (text), `tags` (lists of text) and `account` (whole numbers, text or
+# bytes). It gives a `FeeTable`, a table with the same interface: in each row `fee_minor` or, null otherwise, the code of
+# the `refusal`; `refusals` counts those. The stays of one account are settled in order of their exits, then of their rows
+# (S20), when the tariff `needs_history`; rows without account stand alone. `threads` (default: all cores) never changes a
+# result. A column of another type raises `TariffError` `stays_invalid`.
 # `instant_s` reads a local or an offset time for people, `local_text` writes one; a fee never depends on either.
 # `settle` prices the next stay of an account: with `Terms` (covered [from, to) by a pass, vouchers (kind, value),
 # payments (at, amount)) and the `AccountHistory` of its settled stays, to which it adds; the fee is then what is due.

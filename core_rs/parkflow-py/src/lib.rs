@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod arrow;
 mod bundle;
 mod code;
 mod ed25519;

@@ -1,5 +1,7 @@
 //! Binding of `parkflow_core::tariff`: a tariff is parsed once, then prices stays without the GIL.
 
+mod batch;
+mod columns;
 mod terms;
 
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use pyo3::prelude::*;
 
 use crate::errors::{coded_error, coded_error_type};
 
+use crate::arrow;
+use batch::{FeeTable, Given};
 use terms::{AccountHistory, Terms};
 
 pyo3::create_exception!(_core, TariffError, PyValueError);
@@ -20,6 +24,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Tariff>()?;
     module.add_class::<Fee>()?;
     module.add_class::<FeeLine>()?;
+    module.add_class::<FeeTable>()?;
     module.add_class::<Terms>()?;
     module.add_class::<AccountHistory>()?;
     Ok(())
@@ -117,7 +122,7 @@ impl Tariff {
     }
 
     #[pyo3(signature = (entry_s, exit_s, *, vehicle_class = None, tags = Vec::new()))]
-    fn price_batch(
+    fn price_many(
         &self,
         py: Python<'_>,
         entry_s: Vec<i64>,
@@ -129,22 +134,50 @@ impl Tariff {
             return Err(PyValueError::new_err("entry_s and exit_s must have the same length"));
         }
         let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
-        let class = vehicle_class.as_deref();
-        py.detach(|| {
-            let stays = entry_s.iter().zip(&exit_s).enumerate();
-            stays
-                .map(|(index, (entry_s, exit_s))| {
-                    let stay = Stay {
-                        entry_s: *entry_s,
-                        exit_s: *exit_s,
-                        class,
-                        tags: &tags,
-                    };
-                    self.0.price_minor(&stay).map_err(|error| (error, index))
-                })
-                .collect::<Result<Vec<i64>, (PriceError, usize)>>()
+        let instants = |values| tariff::Instants { values, per_second: 1 };
+        let stays = tariff::Columns {
+            entry: instants(&entry_s),
+            exit: instants(&exit_s),
+            kinds: &[tariff::Kind {
+                class: vehicle_class.as_deref(),
+                tags: &tags,
+            }],
+            kind_of: &[],
+        };
+        let mut fee_minor = vec![0; entry_s.len()];
+        let mut refusal = vec![0; entry_s.len()];
+        let fees = tariff::Fees {
+            fee_minor: &mut fee_minor,
+            refusal: &mut refusal,
+        };
+        py.detach(|| self.0.price_columns(&stays, fees, 1));
+        let first = refusal.iter().position(|number| *number != 0);
+        let error = first.and_then(|index| Some((PriceError::of_number(refusal[index])?, index)));
+        match error {
+            Some((error, index)) => Err(refused(py, error, Some(index))),
+            None => Ok(fee_minor),
+        }
+    }
+
+    #[pyo3(signature = (stays, *, vehicle_class = None, tags = Vec::new(), threads = None))]
+    fn price_batch(
+        &self,
+        stays: &Bound<'_, PyAny>,
+        vehicle_class: Option<String>,
+        tags: Vec<String>,
+        threads: Option<usize>,
+    ) -> PyResult<FeeTable> {
+        let py = stays.py();
+        let (_, batches) = arrow::batches(stays)?;
+        let given = Given {
+            vehicle_class,
+            tags,
+            threads,
+        };
+        py.detach(|| batch::price(&self.0, &batches, given)).map_err(|refused| {
+            let message = format!("column `{}`: {}", refused.column, refused.message);
+            coded_error::<TariffError>(py, "stays_invalid", refused.column, message)
         })
-        .map_err(|(error, index)| refused(py, error, Some(index)))
     }
 
     /// Prices the next stay of an account and adds it to the history.

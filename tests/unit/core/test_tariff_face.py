@@ -48,10 +48,10 @@ def test_a_broken_text_is_refused_with_code_path_and_line() -> None:
 
 def test_a_bad_stay_of_a_batch_is_named() -> None:
     with pytest.raises(TariffError) as refusal:
-        METER.price_batch([0, 100], [10, 50])
+        METER.price_many([0, 100], [10, 50])
     assert (refusal.value.code, refusal.value.path) == ("exit_before_entry", "stays[1]")
     with pytest.raises(ValueError, match="same length"):
-        METER.price_batch([0], [])
+        METER.price_many([0], [])
 
 
 def test_a_time_is_read_in_the_zone_of_the_tariff() -> None:
@@ -79,14 +79,14 @@ def test_a_receipt_recomputes_to_the_same_bytes(entry_s: int, length_s: int, veh
     assert again.to_json() == fee.to_json()
     assert json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False) == fee.to_json()
     assert sum(line["amount_minor"] for line in record["lines"]) == record["fee_minor"] == fee.fee_minor
-    assert METER.price_batch([entry_s], [entry_s + length_s]) == [fee.fee_minor]
+    assert METER.price_many([entry_s], [entry_s + length_s]) == [fee.fee_minor]
 
 
 def test_one_tariff_prices_from_many_threads() -> None:
     entries = list(range(1_508_500_000, 1_508_540_000, 40))
     exits = [entry + 5_000 for entry in entries]
     with ThreadPoolExecutor(4) as threads:
-        results = list(threads.map(lambda _: METER.price_batch(entries, exits), range(8)))
+        results = list(threads.map(lambda _: METER.price_many(entries, exits), range(8)))
     assert all(result == results[0] for result in results)
 
 

@@ -32,7 +32,7 @@ def card_payments() -> list[dict[str, str]]:
 def test_the_amount_really_charged_comes_out_on_998_of_1000_payments() -> None:
     rows = card_payments()
     tariff = Tariff.load(TARIFF.read_text(encoding="utf-8"))
-    fees = tariff.price_batch(
+    fees = tariff.price_many(
         [instant_s(row["bought_from"]) for row in rows], [instant_s(row["paid_until"]) for row in rows]
     )
     differences = [abs(fee - int(row["amount_cents"])) for fee, row in zip(fees, rows, strict=True)]

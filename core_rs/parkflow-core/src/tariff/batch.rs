@@ -94,7 +94,11 @@ impl Tariff {
             fees.refusal.fill(PriceError::HistoryNeeded.number());
             return;
         }
-        let profiles: Vec<Profile> = stays.kinds.iter().map(|kind| self.profile(kind.class, kind.tags)).collect();
+        let profiles: Vec<Profile> = stays
+            .kinds
+            .iter()
+            .map(|kind| self.profile(kind.class, kind.tags))
+            .collect();
         let parts = fees
             .fee_minor
             .chunks_mut(ROWS_AT_ONCE)

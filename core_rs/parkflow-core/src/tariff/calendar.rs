@@ -234,7 +234,13 @@ mod tests {
     /// A clock that was asked elsewhere before answers as a new one does.
     #[test]
     fn what_was_asked_before_changes_no_answer() {
-        for name in ["America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Casablanca", "Pacific/Apia"] {
+        for name in [
+            "America/New_York",
+            "Australia/Lord_Howe",
+            "America/Sao_Paulo",
+            "Africa/Casablanca",
+            "Pacific/Apia",
+        ] {
             let zone = Zone::load(name).expect("zone");
             let asked_before = LocalClock::new(&zone);
             for hour in 0..(40 * 8_766) {
@@ -242,7 +248,11 @@ mod tests {
                 let (day, _) = asked_before.local(at_s);
                 for turn_s in [0, 3_600, 9_000, 14_400] {
                     let new = LocalClock::new(&zone);
-                    assert_eq!(asked_before.first_instant(day, turn_s), new.first_instant(day, turn_s), "{name} {at_s}");
+                    assert_eq!(
+                        asked_before.first_instant(day, turn_s),
+                        new.first_instant(day, turn_s),
+                        "{name} {at_s}"
+                    );
                 }
             }
         }

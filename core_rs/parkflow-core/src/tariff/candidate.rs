@@ -62,7 +62,12 @@ impl Tariff {
         Ok(best)
     }
 
-    fn apply(&self, index: usize, clock: &LocalClock<'_>, inputs: &Inputs<'_, '_>) -> Result<Candidate<'_>, PriceError> {
+    fn apply(
+        &self,
+        index: usize,
+        clock: &LocalClock<'_>,
+        inputs: &Inputs<'_, '_>,
+    ) -> Result<Candidate<'_>, PriceError> {
         let plan = &self.plans[index];
         let Stay { entry_s, exit_s, .. } = inputs.stay;
         let covered_s: i64 = inputs.covered.iter().map(|(from_s, to_s)| to_s - from_s).sum();

@@ -101,7 +101,10 @@ impl Ladder {
             .collect();
         Self {
             end_s: rungs.last().map_or(0, |rung| rung.to_s),
-            loop_start_s: band.loop_from.and_then(|index| rungs.get(index)).map(|rung| rung.from_s),
+            loop_start_s: band
+                .loop_from
+                .and_then(|index| rungs.get(index))
+                .map(|rung| rung.from_s),
             rungs,
             restart: band.restart,
         }

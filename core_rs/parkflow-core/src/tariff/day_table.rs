@@ -4,7 +4,11 @@
 //! stay needs it; who prices many stays keeps them (`DayTables`), as days with equal tables share one.
 
 // Seconds of a day and counts of bands and windows, all bounded when the tariff was read.
-#![allow(clippy::arithmetic_side_effects, clippy::cast_sign_loss, clippy::cast_possible_truncation)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_truncation
+)]
 
 use super::calendar::{weekday, DAY_S};
 use super::model::{Band, When};
@@ -231,8 +235,16 @@ mod tests {
             let table = tables.of_day(day).to_vec();
             for second in (0..DAY_S).step_by(600) {
                 let expected = bands.iter().position(|band| band.holds(day, second));
-                let turn = table.iter().rev().find(|turn| i64::from(turn.from_s) <= second).expect("a turn");
-                assert_eq!((turn.band != NONE).then_some(usize::from(turn.band)), expected, "day {day} {second}");
+                let turn = table
+                    .iter()
+                    .rev()
+                    .find(|turn| i64::from(turn.from_s) <= second)
+                    .expect("a turn");
+                assert_eq!(
+                    (turn.band != NONE).then_some(usize::from(turn.band)),
+                    expected,
+                    "day {day} {second}"
+                );
             }
         }
     }
@@ -254,9 +266,8 @@ mod tests {
     #[test]
     fn one_band_for_all_time_needs_no_table() {
         assert_eq!(layout(&format!("{{id: d, {STEP}}}")).1, Layout::Always(0));
-        let halves = format!(
-            "{{id: d, when: [{{from: '00:00', to: '12:00'}}, {{from: '12:00', to: '24:00'}}], {STEP}}}"
-        );
+        let halves =
+            format!("{{id: d, when: [{{from: '00:00', to: '12:00'}}, {{from: '12:00', to: '24:00'}}], {STEP}}}");
         assert_eq!(layout(&halves).1, Layout::Always(0));
         let free_first = format!("{{id: d, when: {{from: '08:00', to: '20:00'}}, {STEP}}}");
         assert!(matches!(layout(&free_first).1, Layout::Weekly(_)));

@@ -82,6 +82,12 @@ impl PriceError {
         u8::try_from(place).map_or(u8::MAX, |place| place.saturating_add(1))
     }
 
+    /// The refusal of a number.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
+
     /// The stable name.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -1,7 +1,11 @@
 //! Division by a divisor that is known long before: one multiplication instead of a division.
 
 // Both operands are below 2^31 (checked on entry), so the product of reciprocal and dividend stays inside 128 bits.
-#![allow(clippy::arithmetic_side_effects, clippy::cast_sign_loss, clippy::cast_possible_truncation)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_truncation
+)]
 
 /// A length of time in seconds that other lengths are divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
