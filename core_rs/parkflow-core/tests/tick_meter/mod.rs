@@ -1,456 +1,474 @@
 //! A slow meter that looks at every tick of a stay, written from the language's description alone: the oracle of the fast one.
 //!
-//! It shares nothing with the engine: it reads the JSON text itself, asks `jiff` for the local time of every instant, charges
-//! unit by unit and applies caps item by item.
+//! It shares nothing with the engine but the types of its questions: it reads the JSON text itself, asks `jiff` for the local
+//! time tick by tick, charges unit by unit and applies caps item by item.
+#![allow(dead_code, reason = "each test file asks for a part of it")]
+
+pub mod caps;
+pub mod feature;
+pub mod local;
+pub mod misreading;
+pub mod read;
+pub mod walk;
 
 use std::collections::HashMap;
 
-use jiff::tz::TimeZone;
-use jiff::Timestamp;
+use parkflow_core::tariff::{Stay, Terms, Voucher, VoucherKind};
 use serde_json::Value;
 
-pub struct Oracle<'a> {
-    tariff: &'a Value,
-    zone: TimeZone,
-    tick_s: i64,
-    /// Time paid by a pass.
-    covered: (i64, i64),
+use caps::Used;
+use feature::{Feature, Seen};
+use local::{LocalClock, Reading, When};
+use misreading::Misreading;
+use read::{finer, Condition, Plan, Sheet, Span, SCALE};
+use walk::{Time, Walk};
+
+/// Why a stay has no fee.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    ExitBeforeEntry,
+    NoPlan,
 }
 
-#[derive(Clone)]
-struct Local {
-    date: jiff::civil::Date,
-    second: i64,
+#[derive(Debug, Clone, Copy)]
+struct Chain {
+    entry_s: i64,
+    exit_s: i64,
+    charged: i128,
 }
 
-struct Item {
-    at_s: i64,
-    band: Option<usize>,
-    amount: i128,
-    cycle: i64,
-    occurrence: i64,
+/// What earlier stays of an account have used.
+#[derive(Debug, Clone, Default)]
+pub struct Account {
+    caps: HashMap<String, Used>,
+    free_s: HashMap<i64, i64>,
+    chain: Option<Chain>,
 }
 
-struct Running {
-    band: usize,
-    end_s: i64,
-    cycle: i64,
-    occurrence: i64,
+pub struct Oracle {
+    sheet: Sheet,
+    misreading: Option<Misreading>,
+    pub seen: Seen,
 }
 
-fn minutes_s(value: &Value) -> i64 {
-    match value {
-        Value::Number(minutes) => minutes.as_i64().unwrap() * 60,
-        Value::String(text) => text.strip_suffix('s').expect("seconds").parse().unwrap(),
-        other => panic!("not a duration: {other}"),
-    }
+/// A stay under one plan: the exact fee and what the account has used after it.
+struct Outcome {
+    fee: i128,
+    account: Account,
 }
 
-fn clock_s(value: &Value) -> i64 {
-    let text = value.as_str().unwrap();
-    text[..2].parse::<i64>().unwrap() * 3_600 + text[3..5].parse::<i64>().unwrap() * 60
+/// One question about a plan.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    stay: Stay<'a>,
+    covered: &'a [(i64, i64)],
+    voucher_s: i64,
+    plain: bool,
+    account: &'a Account,
 }
 
-fn items(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Array(items) => items.iter().collect(),
-        Value::Null => Vec::new(),
-        one => vec![one],
-    }
+fn half_up(amount: i128, per: i128) -> i128 {
+    (2 * amount + per).div_euclid(2 * per)
 }
 
-fn weekday_number(text: &str) -> Option<i8> {
-    let position = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-        .iter()
-        .position(|day| *day == text);
-    position.map(|index| i8::try_from(index).unwrap())
-}
-
-impl<'a> Oracle<'a> {
-    pub fn new(tariff: &'a Value, tick_s: i64, covered: (i64, i64)) -> Self {
-        let zone = jiff::tz::TimeZoneDatabase::bundled()
-            .get(tariff["timezone"].as_str().unwrap())
-            .unwrap();
+impl Oracle {
+    pub fn new(tariff: &Value, misreading: Option<Misreading>) -> Self {
         Self {
-            tariff,
-            zone,
-            tick_s,
-            covered,
+            sheet: Sheet::read(tariff),
+            misreading,
+            seen: Seen::default(),
         }
     }
 
-    fn local(&self, at_s: i64) -> Local {
-        let zoned = Timestamp::from_second(at_s).unwrap().to_zoned(self.zone.clone());
-        let time = zoned.time();
-        let second = i64::from(time.hour()) * 3_600 + i64::from(time.minute()) * 60 + i64::from(time.second());
-        Local {
-            date: zoned.date(),
-            second,
+    fn misread(&self, misreading: Misreading) -> bool {
+        self.misreading == Some(misreading)
+    }
+
+    fn reading(&self) -> Reading<'_> {
+        Reading {
+            misreading: self.misreading,
+            seen: &self.seen,
         }
     }
 
-    fn day_token(&self, token: &str, date: jiff::civil::Date) -> bool {
-        if let Some(dates) = self.tariff["dates"].get(token) {
-            return items(dates)
-                .iter()
-                .any(|named| named.as_str() == Some(&date.to_string()));
-        }
-        let today = date.weekday().to_monday_zero_offset();
-        match token.split_once('-') {
-            Some((first, last)) => {
-                let (first, last) = (weekday_number(first).unwrap(), weekday_number(last).unwrap());
-                (0..7)
-                    .map(|step| (first + step) % 7)
-                    .take_while(|day| *day != (last + 1) % 7)
-                    .any(|day| day == today)
-                    || (first == (last + 1) % 7)
-            }
-            None => weekday_number(token).unwrap() == today,
-        }
-    }
-
-    fn date_holds(&self, when: &Value, date: jiff::civil::Date) -> bool {
-        let tokens: Vec<&str> = items(&when["days"])
-            .iter()
-            .map(|token| token.as_str().unwrap())
-            .collect();
-        let (negative, positive): (Vec<&str>, Vec<&str>) = tokens.into_iter().partition(|token| token.starts_with('!'));
-        if negative.iter().any(|token| self.day_token(&token[1..], date)) {
-            return false;
-        }
-        if !positive.is_empty() && !positive.iter().any(|token| self.day_token(token, date)) {
-            return false;
-        }
-        let month_day = date.to_string()[5..].to_owned();
-        let seasons = items(&when["season"]);
-        if !seasons.is_empty() {
-            let inside = |season: &&Value| {
-                let (first, last) = (season[0].as_str().unwrap(), season[1].as_str().unwrap());
-                if first <= last {
-                    first <= month_day.as_str() && month_day.as_str() <= last
-                } else {
-                    first <= month_day.as_str() || month_day.as_str() <= last
-                }
-            };
-            if !seasons.iter().any(inside) {
-                return false;
-            }
-        }
-        let on = items(&when["on"]);
-        on.is_empty() || {
-            let text = date.to_string();
-            on[0].as_str().unwrap() <= text.as_str() && text.as_str() <= on[1].as_str().unwrap()
-        }
-    }
-
-    fn when_holds(&self, when: &Value, at: &Local) -> bool {
-        let from_s = when.get("from").map_or(0, clock_s);
-        let to_s = when.get("to").map_or(86_400, clock_s);
-        if from_s < to_s {
-            return from_s <= at.second && at.second < to_s && self.date_holds(when, at.date);
-        }
-        if at.second >= from_s {
-            self.date_holds(when, at.date)
+    /// S2.
+    fn round_instant(&self, at_s: i64, up: bool) -> i64 {
+        let step_s = if self.misread(Misreading::ClockNotRounded) {
+            1
         } else {
-            at.second < to_s && self.date_holds(when, at.date.yesterday().unwrap())
+            self.sheet.step_s
+        };
+        let rounded = (at_s + if up { step_s - 1 } else { 0 }).div_euclid(step_s) * step_s;
+        self.seen.effect_if(rounded != at_s, Feature::ClockMinute);
+        self.seen.effect_if(rounded > at_s, Feature::ClockCeil);
+        rounded
+    }
+
+    /// What is due for the next stay of an account (S17 and S18 around S2 to S16).
+    pub fn settle(&self, stay: &Stay<'_>, terms: &Terms<'_>, account: &mut Account) -> Result<i64, Refused> {
+        let entry_s = self.round_instant(stay.entry_s, self.sheet.entry_up);
+        let exit_s = self.round_instant(stay.exit_s, self.sheet.exit_up);
+        if entry_s > exit_s {
+            return Err(Refused::ExitBeforeEntry);
+        }
+        let chain = self.chain(account, entry_s, exit_s);
+        let paid: i128 = terms.paid.iter().map(|payment| i128::from(payment.amount_minor)).sum();
+        let last_paid_s = terms.paid.iter().map(|payment| payment.at_s).max();
+        let afresh = last_paid_s.filter(|_| self.sheet.leave.restart);
+        let from_s = match afresh {
+            Some(paid_s) => {
+                let inside_s = paid_s.clamp(entry_s, exit_s);
+                self.round_instant(inside_s, self.sheet.entry_up).min(exit_s)
+            }
+            None => chain.entry_s,
+        };
+        // What the vouchers were worth was taken off what is paid already.
+        let vouchers = if afresh.is_some() { &[] } else { terms.vouchers };
+        let minutes = vouchers.iter().filter(|voucher| voucher.kind == VoucherKind::Minutes);
+        let question = Question {
+            stay: Stay {
+                entry_s: from_s,
+                exit_s,
+                ..*stay
+            },
+            covered: terms.covered,
+            voucher_s: minutes.map(|voucher| voucher.value * 60).sum(),
+            plain: afresh.is_some() && self.sheet.leave.plain && !self.misread(Misreading::PlainForgotten),
+            account,
+        };
+        let outcome = self.cheapest(&question)?;
+        let total = self.with_tax(self.discounted(self.rounded(outcome.fee), vouchers, terms.vouchers_as_given));
+        let strict = self.misread(Misreading::LeaveBoundStrict);
+        let in_time = |paid_s: i64| exit_s - paid_s < self.sheet.leave.within_s + i64::from(!strict);
+        let due = if last_paid_s.is_some_and(in_time) {
+            self.seen.effect_if(total > paid, Feature::LeftInTime);
+            0
+        } else if afresh.is_some() {
+            self.seen.effect_if(total > 0, Feature::PaidRestart);
+            self.seen
+                .effect_if(total > 0 && self.sheet.leave.plain, Feature::PaidPlain);
+            total
+        } else {
+            self.seen.effect_if(paid > 0 && total > paid, Feature::PaidTopup);
+            (total - chain.charged - paid).max(0)
+        };
+        *account = outcome.account;
+        account.chain = Some(Chain {
+            charged: chain.charged + due,
+            ..chain
+        });
+        Ok(i64::try_from(due).unwrap())
+    }
+
+    /// S18: the chain that the stay continues, its end moved to the exit, or a new one.
+    fn chain(&self, account: &Account, entry_s: i64, exit_s: i64) -> Chain {
+        let within_s = self
+            .sheet
+            .reentry_s
+            .filter(|_| !self.misread(Misreading::ReentryIgnored));
+        let going_on = account
+            .chain
+            .zip(within_s)
+            .filter(|(chain, within_s)| entry_s - chain.exit_s <= *within_s);
+        let Some((chain, _)) = going_on else {
+            return Chain {
+                entry_s,
+                exit_s,
+                charged: 0,
+            };
+        };
+        self.seen.effect_if(chain.charged > 0, Feature::Reentry);
+        Chain {
+            entry_s: chain.entry_s.min(entry_s),
+            exit_s: chain.exit_s.max(exit_s),
+            charged: chain.charged,
         }
     }
 
-    fn any_when(&self, whens: &Value, at_s: i64) -> bool {
-        let at = self.local(at_s);
-        items(whens).iter().any(|when| self.when_holds(when, &at))
+    /// S5.
+    fn cheapest(&self, question: &Question<'_>) -> Result<Outcome, Refused> {
+        let mut plans = self
+            .sheet
+            .plans
+            .iter()
+            .filter(|plan| self.holds(&plan.condition, &question.stay));
+        let mut best = self.outcome(plans.next().ok_or(Refused::NoPlan)?, question);
+        if self.sheet.lowest && !self.misread(Misreading::FirstPlanInsteadOfLowest) {
+            for plan in plans {
+                let other = self.outcome(plan, question);
+                if other.fee < best.fee {
+                    self.seen.effect(Feature::ChooseLowest);
+                    best = other;
+                }
+            }
+        }
+        Ok(best)
     }
 
-    fn active_band(&self, plan: &Value, at: &Local) -> Option<usize> {
-        items(&plan["bands"]).iter().position(|band| {
-            let whens = items(&band["when"]);
-            whens.is_empty() || whens.iter().any(|when| self.when_holds(when, at))
+    fn holds(&self, condition: &Condition, stay: &Stay<'_>) -> bool {
+        let clock = LocalClock::new(&self.sheet.zone);
+        let in_window = |whens: &[When], at_s: i64| {
+            let local = clock.local(at_s);
+            whens.iter().any(|when| when.holds(local, self.reading()))
+        };
+        let inclusive = self.misread(Misreading::EntryConditionInclusive);
+        let length_s = stay.exit_s - stay.entry_s;
+        let class = condition
+            .classes
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| stay.class == Some(name.as_str())));
+        let tag = condition
+            .tags
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| stay.tags.contains(&name.as_str())));
+        let minutes = condition.minutes.iter().all(|(bound, bound_s)| match bound.as_str() {
+            "le" => length_s <= *bound_s,
+            "lt" => length_s < *bound_s,
+            "ge" => length_s >= *bound_s,
+            _ => length_s > *bound_s,
+        });
+        let entry = condition.entry.is_empty()
+            || in_window(&condition.entry, stay.entry_s)
+            || (inclusive && in_window(&condition.entry, stay.entry_s - 1));
+        let exclusive = self.misread(Misreading::ExitConditionExclusive);
+        let exit = condition.exit.is_empty()
+            || in_window(&condition.exit, stay.exit_s)
+            || (!exclusive && in_window(&condition.exit, stay.exit_s - 1));
+        self.seen.effect_if(!class, Feature::IfClass);
+        self.seen.effect_if(!tag, Feature::IfTag);
+        self.seen.effect_if(!minutes, Feature::IfMinutes);
+        self.seen.effect_if(!entry, Feature::IfEntry);
+        self.seen.effect_if(!exit, Feature::IfExit);
+        class && tag && minutes && entry && exit
+    }
+
+    /// The stretches of a stay that a pass pays, one after the other.
+    fn covered(&self, question: &Question<'_>) -> Vec<(i64, i64)> {
+        let Stay { entry_s, exit_s, .. } = question.stay;
+        let mut parts: Vec<(i64, i64)> = question
+            .covered
+            .iter()
+            .map(|(from_s, to_s)| ((*from_s).max(entry_s), (*to_s).min(exit_s)))
+            .filter(|(from_s, to_s)| from_s < to_s)
+            .collect();
+        parts.sort_unstable();
+        let mut end_s = i64::MIN;
+        for part in &mut parts {
+            part.0 = part.0.max(end_s);
+            end_s = end_s.max(part.1);
+        }
+        parts.retain(|(from_s, to_s)| from_s < to_s);
+        self.seen.effect_if(!parts.is_empty(), Feature::Covered);
+        self.seen.effect_if(parts.len() > 1, Feature::CoveredTwice);
+        parts
+    }
+
+    /// A stay under one plan, S6 to the minimum of S14.
+    fn outcome(&self, plan: &Plan, question: &Question<'_>) -> Outcome {
+        let Stay { entry_s, exit_s, .. } = question.stay;
+        let covered = self.covered(question);
+        let chargeable_s = exit_s - entry_s - covered.iter().map(|(from_s, to_s)| to_s - from_s).sum::<i64>();
+        let mut account = question.account.clone();
+        let Some(free_s) = self.free_s(plan, question, chargeable_s, &mut account) else {
+            return Outcome { fee: 0, account };
+        };
+        let walk = self.walk(plan, &covered, free_s, (entry_s, exit_s));
+        let mut items = walk.items();
+        let mut least = plan.least;
+        if self.misread(Misreading::MinimumBeforeCaps) {
+            let lacking = least - items.iter().map(|item| item.amount).sum::<i128>();
+            if let Some(item) = items.last_mut() {
+                item.amount += lacking.max(0);
+            }
+            least = 0;
+        }
+        for cap in &plan.caps {
+            let holds = cap
+                .condition
+                .as_ref()
+                .is_none_or(|condition| self.holds(condition, &question.stay));
+            self.seen.effect_if(!holds, Feature::CapIf);
+            if self.misread(Misreading::CapsIgnored) || !(holds || self.misread(Misreading::CapConditionIgnored)) {
+                continue;
+            }
+            let key = cap
+                .account
+                .as_ref()
+                .filter(|_| !self.misread(Misreading::AccountCapPerStay));
+            match key {
+                Some(key) => walk.cap(cap, &mut items, account.caps.entry(key.clone()).or_default()),
+                None => walk.cap(cap, &mut items, &mut Used::default()),
+            }
+        }
+        if self.misread(Misreading::ItemsRounded) {
+            for item in &mut items {
+                item.amount = half_up(item.amount, SCALE) * SCALE;
+            }
+        }
+        let mut fee: i128 = items.iter().map(|item| item.amount).sum();
+        if 0 < fee && fee < least {
+            self.seen.effect(Feature::Minimum);
+            fee = least;
+        }
+        Outcome { fee, account }
+    }
+
+    /// S7 and S8: how much of the head costs nothing; none when grace makes the whole stay free.
+    fn free_s(&self, plan: &Plan, question: &Question<'_>, chargeable_s: i64, account: &mut Account) -> Option<i64> {
+        let mut free_s = question.voucher_s;
+        if let Some((bound_s, strict)) = plan.grace.filter(|_| !question.plain) {
+            let strict = strict != self.misread(Misreading::GraceBoundSwapped);
+            self.seen
+                .effect_if(chargeable_s == bound_s && strict, Feature::GraceStrict);
+            if chargeable_s < bound_s || (chargeable_s == bound_s && !strict) {
+                self.seen.effect(Feature::Grace);
+                return None;
+            }
+            if self.misread(Misreading::GraceDeducted) {
+                free_s += bound_s;
+            }
+        }
+        if chargeable_s == 0 {
+            return None;
+        }
+        self.seen.effect_if(free_s > 0, Feature::VoucherMinutes);
+        if let Some((seconds, per_day)) = plan.free.filter(|_| !question.plain) {
+            let mut own_s = seconds;
+            if per_day {
+                let day = LocalClock::new(&self.sheet.zone).local(question.stay.entry_s).day;
+                let used_s = account.free_s.entry(day).or_insert(0);
+                if !self.misread(Misreading::FreeOfDayGivenTwice) {
+                    own_s = (own_s - *used_s).max(0);
+                }
+                self.seen.effect_if(own_s < seconds, Feature::FreeDay);
+                *used_s += own_s.min(chargeable_s);
+            }
+            self.seen.effect_if(own_s > 0 && !per_day, Feature::FreeStay);
+            if !self.misread(Misreading::FreeCharged) || chargeable_s <= own_s {
+                free_s += own_s;
+            }
+        }
+        Some(free_s.min(chargeable_s))
+    }
+
+    fn walk<'a>(&'a self, plan: &'a Plan, covered: &'a [(i64, i64)], free_s: i64, stay: (i64, i64)) -> Walk<'a> {
+        let (entry_s, exit_s) = stay;
+        let bounds = covered.iter().flat_map(|(from_s, to_s)| [*from_s, *to_s]);
+        let tick_s = bounds.chain([entry_s, exit_s, free_s]).fold(self.sheet.grain_s, finer);
+        self.note(plan, (entry_s, exit_s), tick_s);
+        Walk {
+            sheet: &self.sheet,
+            plan,
+            time: Time {
+                entry_s,
+                exit_s,
+                covered,
+                free_s,
+                tick_s,
+            },
+            reading: self.reading(),
+        }
+    }
+
+    fn note(&self, plan: &Plan, (entry_s, exit_s): (i64, i64), tick_s: i64) {
+        let seen = &self.seen;
+        let clock = LocalClock::new(&self.sheet.zone);
+        seen.effect_if(clock.offset_s(entry_s) != clock.offset_s(exit_s), Feature::ClockChange);
+        seen.effect_if(tick_s < 60, Feature::Seconds);
+        seen.effect_if(exit_s - entry_s > 7 * 86_400, Feature::Weeks);
+        match plan.cycle {
+            Span::Every(_) => seen.used(Feature::CycleEvery),
+            Span::Daily(_) => seen.used(Feature::CycleDaily),
+            _ => {}
+        }
+        match plan.edge.as_str() {
+            "split" => seen.used(Feature::EdgeSplit),
+            "carry" => seen.used(Feature::EdgeCarry),
+            _ => seen.used(Feature::EdgeTotal),
+        }
+        if plan.bands.iter().any(|band| band.whens.len() > 1) {
+            seen.effect(Feature::WhenSeveral);
+        }
+    }
+
+    /// S14: the one rounding.
+    fn rounded(&self, fee: i128) -> i128 {
+        let to = if self.misread(Misreading::RoundingStepIgnored) {
+            1
+        } else {
+            self.sheet.round_to
+        };
+        let step = to * SCALE;
+        let (below, rest) = (fee.div_euclid(step), fee.rem_euclid(step));
+        self.seen.effect_if(rest > 0 && to > 1, Feature::RoundTo);
+        let is_half = 2 * rest == step;
+        let up = match self.sheet.round_mode.as_str() {
+            "half_up" => {
+                self.seen.effect_if(is_half, Feature::RoundHalfUp);
+                2 * rest >= step
+            }
+            "half_even" => {
+                self.seen.effect_if(is_half, Feature::RoundHalfEven);
+                let to_even = is_half && (below % 2 == 1 || self.misread(Misreading::HalfEvenAsHalfUp));
+                2 * rest > step || to_even
+            }
+            "up" => {
+                self.seen.effect_if(rest > 0, Feature::RoundUp);
+                rest > 0
+            }
+            _ => {
+                self.seen.effect_if(rest > 0, Feature::RoundDown);
+                false
+            }
+        };
+        (below + i128::from(up)) * to
+    }
+
+    /// S15.
+    fn discounted(&self, fee: i128, vouchers: &[Voucher], as_given: bool) -> i128 {
+        let mut vouchers = vouchers.to_vec();
+        if as_given {
+            self.seen.effect_if(vouchers.len() > 1, Feature::VouchersAsGiven);
+        } else {
+            let usual = ["minutes", "percent", "amount", "points"];
+            self.seen
+                .effect_if(vouchers.len() > 1 && self.sheet.order != usual, Feature::DiscountOrder);
+            vouchers.sort_by_key(|voucher| self.sheet.order.iter().position(|kind| kind == voucher.kind.name()));
+        }
+        if self.misread(Misreading::VouchersInReverse) {
+            vouchers.reverse();
+        }
+        vouchers.iter().fold(fee, |fee, voucher| {
+            let value = i128::from(voucher.value);
+            let (feature, after) = match voucher.kind {
+                VoucherKind::Minutes => return fee,
+                VoucherKind::Percent if self.misread(Misreading::PercentRoundedDown) => {
+                    (Feature::VoucherPercent, fee * (10_000 - value) / 10_000)
+                }
+                VoucherKind::Percent => (Feature::VoucherPercent, half_up(fee * (10_000 - value), 10_000)),
+                VoucherKind::Amount => (Feature::VoucherAmount, (fee - value).max(0)),
+                VoucherKind::Points => (Feature::VoucherPoints, (fee - value).max(0)),
+            };
+            self.seen.effect_if(after < fee, feature);
+            after
         })
     }
 
-    /// The service day of each tick: the largest date seen so far, turning at `turn_s`.
-    fn service_days(&self, from_s: i64, to_s: i64, turn_s: i64) -> HashMap<i64, i64> {
-        let mut latest = i64::MIN;
-        let mut days = HashMap::new();
-        let mut at_s = from_s - 4 * 3_600;
-        while at_s < to_s {
-            let local = self.local(at_s);
-            let day = i64::from(
-                local
-                    .date
-                    .since((jiff::Unit::Day, jiff::civil::date(1970, 1, 1)))
-                    .unwrap()
-                    .get_days(),
-            );
-            latest = latest.max(if local.second >= turn_s { day } else { day - 1 });
-            days.insert(at_s, latest);
-            at_s += self.tick_s;
-        }
-        days
-    }
-
-    fn cycles(&self, spec: &Value, entry_s: i64, exit_s: i64) -> Box<dyn Fn(i64) -> i64> {
-        if let Some(every) = spec.get("every") {
-            let length_s = minutes_s(every);
-            return Box::new(move |at_s| (at_s - entry_s).div_euclid(length_s));
-        }
-        if let Some(daily) = spec.get("daily") {
-            let days = self.service_days(entry_s, exit_s, clock_s(daily));
-            return Box::new(move |at_s| days[&at_s]);
-        }
-        if let Some(weekly) = spec.get("weekly") {
-            let (day, time) = weekly.as_str().unwrap().split_once(' ').unwrap();
-            let days = self.service_days(entry_s, exit_s, clock_s(&Value::String(time.to_owned())));
-            let first = i64::from(weekday_number(day).unwrap());
-            return Box::new(move |at_s| (days[&at_s] - 4 - first).div_euclid(7));
-        }
-        Box::new(|_| 0)
-    }
-
-    /// The step at a progress: (length; 0 means all, price, unit).
-    fn step(band: &Value, progress_s: i64) -> Option<(i64, i64, i64)> {
-        let ladder = items(&band["ladder"]);
-        let mut extents = Vec::new();
-        let mut start_s = 0;
-        for step in &ladder {
-            let end_s = step.get("for").map_or(i64::MAX, |extent| start_s + minutes_s(extent));
-            extents.push((start_s, end_s));
-            start_s = end_s;
-        }
-        let mut at_s = progress_s;
-        if let (Some(first), Some((_, end_s))) = (band.get("loop"), extents.last()) {
-            let (first_s, _) = extents[usize::try_from(first.as_i64().unwrap()).unwrap()];
-            while at_s >= *end_s {
-                at_s -= end_s - first_s;
-            }
-        }
-        let index = extents
-            .iter()
-            .position(|(from_s, to_s)| *from_s <= at_s && at_s < *to_s)?;
-        let step = ladder[index];
-        let price = step["price"].as_i64().unwrap();
-        if step["unit"] == "all" {
-            return Some((0, price, 1));
-        }
-        let unit_s = minutes_s(&step["unit"]);
-        Some((step.get("bill").map_or(unit_s, minutes_s), price, unit_s))
-    }
-
-    /// The items of a stay; amounts are multiplied by `scale`.
-    fn meter(&self, plan: &Value, entry_s: i64, exit_s: i64, scale: i128) -> Vec<Item> {
-        let bands = items(&plan["bands"]);
-        let cycle_of = self.cycles(&plan["cycle"], entry_s, exit_s);
-        let free_s = plan["free"].get("minutes").map_or(0, minutes_s);
-        let mut found: Vec<Item> = Vec::new();
-        let mut progress: HashMap<usize, (i64, i64, i64)> = HashMap::new();
-        let mut running: Option<Running> = None;
-        let mut last_band: Option<(bool, Option<usize>)> = None;
-        let mut occurrence = 0;
-        let mut at_s = entry_s;
-        let mut skipped_s = 0;
-        while at_s < exit_s {
-            let is_covered = self.covered.0 <= at_s && at_s < self.covered.1;
-            if !is_covered && skipped_s < free_s {
-                skipped_s += self.tick_s;
-                at_s += self.tick_s;
-                continue;
-            }
-            let active = self.active_band(plan, &self.local(at_s));
-            let band = if is_covered { None } else { active };
-            if last_band.is_some_and(|last| last != (is_covered, band)) {
-                occurrence += 1;
-            }
-            last_band = Some((is_covered, band));
-            running = running.filter(|_| !is_covered);
-            let cycle = cycle_of(at_s);
-            running = running.filter(|unit| {
-                let occurrence_counts = plan["edge"] == "split" || unit.end_s == i64::MAX;
-                at_s < unit.end_s && unit.cycle == cycle && !(occurrence_counts && unit.occurrence != occurrence)
-            });
-            if let (None, Some(index)) = (&running, band) {
-                let walked = progress.get(&index).copied().filter(|(_, old_cycle, old_occurrence)| {
-                    *old_cycle == cycle && (bands[index]["restart"] == "cycle" || *old_occurrence == occurrence)
-                });
-                let walked_s = walked.map_or(0, |(seconds, _, _)| seconds);
-                if let Some((length_s, price, unit_s)) = Self::step(bands[index], walked_s) {
-                    let amount = if length_s == 0 {
-                        i128::from(price) * scale
-                    } else {
-                        i128::from(price) * i128::from(length_s) * scale / i128::from(unit_s)
-                    };
-                    let end_s = if length_s == 0 { i64::MAX } else { at_s + length_s };
-                    found.push(Item {
-                        at_s,
-                        band: Some(index),
-                        amount,
-                        cycle,
-                        occurrence,
-                    });
-                    running = Some(Running {
-                        band: index,
-                        end_s,
-                        cycle,
-                        occurrence,
-                    });
-                    progress.insert(index, (walked_s, cycle, occurrence));
-                }
-            }
-            if let Some(unit) = &running {
-                progress.get_mut(&unit.band).unwrap().0 += self.tick_s;
-            }
-            at_s += self.tick_s;
-        }
-        if let (Some(fee), Some(first)) = (plan.get("entry_fee"), found.first()) {
-            let amount = i128::from(fee.as_i64().unwrap()) * scale;
-            let item = Item {
-                at_s: first.at_s,
-                band: None,
-                amount,
-                cycle: first.cycle,
-                occurrence: first.occurrence,
-            };
-            found.insert(0, item);
-        }
-        found
-    }
-
-    /// `edge: total`: every paid tick at its exact price; the ticks missing to a whole unit at the last one's.
-    fn meter_total(&self, plan: &Value, entry_s: i64, exit_s: i64, scale: i128) -> Vec<Item> {
-        let bands = items(&plan["bands"]);
-        let mut paid_s = 0;
-        let mut last: Option<(i64, i128)> = None;
-        let mut found = Vec::new();
-        let mut at_s = entry_s + plan["free"].get("minutes").map_or(0, minutes_s);
-        let item = |amount| Item {
-            at_s: entry_s,
-            band: None,
-            amount,
-            cycle: 0,
-            occurrence: 0,
+    /// S16: tax on top; tax that is included changes nothing of the total.
+    fn with_tax(&self, due: i128) -> i128 {
+        let Some((rate_bp, added)) = self.sheet.tax else {
+            return due;
         };
-        while at_s < exit_s {
-            let is_covered = self.covered.0 <= at_s && at_s < self.covered.1;
-            let active = self.active_band(plan, &self.local(at_s)).filter(|_| !is_covered);
-            if let Some((length_s, price, unit_s)) = active.and_then(|index| Self::step(bands[index], 0)) {
-                let a_second = i128::from(price) * scale / i128::from(unit_s);
-                found.push(item(a_second * i128::from(self.tick_s)));
-                paid_s += self.tick_s;
-                last = Some((length_s, a_second));
-            }
-            at_s += self.tick_s;
+        if !added {
+            self.seen.effect_if(due > 0, Feature::TaxIncluded);
+            return due;
         }
-        if let Some((length_s, a_second)) = last {
-            found.push(item(a_second * i128::from((length_s - paid_s % length_s) % length_s)));
-        }
-        found
-    }
-
-    fn cap(&self, plan: &Value, cap: &Value, found: &mut [Item], stay: (i64, i64), scale: i128) {
-        let names: Vec<&Value> = items(&plan["bands"]).iter().map(|band| &band["id"]).collect();
-        let counted = items(&cap["bands"]);
-        let window_of = self.cycles(&cap["over"], stay.0, stay.1);
-        let first_window = window_of(stay.0);
-        let mut used: HashMap<(i64, i64), i128> = HashMap::new();
-        let mut open: Option<i64> = None;
-        let mut entered: Vec<(i64, i64)> = Vec::new();
-        for item in found {
-            if !counted.is_empty() && !item.band.is_some_and(|band| counted.contains(&names[band])) {
-                continue;
-            }
-            let key = match &cap["over"] {
-                Value::String(text) if text == "cycle" => (item.cycle, 0),
-                Value::String(text) if text == "occurrence" => (item.cycle, item.occurrence),
-                over if over["anchor"] == "first" => {
-                    let length_s = minutes_s(&over["every"]);
-                    if open.is_none_or(|start_s| item.at_s >= start_s + length_s) {
-                        open = Some(item.at_s);
-                    }
-                    (open.unwrap(), 0)
-                }
-                _ => (window_of(item.at_s), 0),
-            };
-            if !entered.contains(&key) {
-                entered.push(key);
-            }
-            let by_time = cap["over"].get("every").is_some() && cap["over"]["anchor"] != "first";
-            let place = if by_time || cap["over"].get("daily").is_some() {
-                usize::try_from(key.0 - first_window).unwrap()
-            } else {
-                entered.len() - 1
-            };
-            let limits = items(&cap["max"]);
-            let Some(limit) = limits.get(place).or(limits.last()).unwrap().as_i64() else {
-                continue;
-            };
-            let spent = used.entry(key).or_insert(0);
-            item.amount = item.amount.min((i128::from(limit) * scale - *spent).max(0));
-            *spent += item.amount;
-        }
-    }
-
-    fn condition(&self, condition: &Value, class: &str, tags: &[&str], stay: (i64, i64)) -> bool {
-        let minutes = &condition["minutes"];
-        let length_s = stay.1 - stay.0;
-        let bound = |name: &str| minutes.get(name).map(minutes_s);
-        (condition.get("class").is_none() || items(&condition["class"]).iter().any(|name| **name == *class))
-            && (condition.get("tag").is_none()
-                || items(&condition["tag"])
-                    .iter()
-                    .any(|tag| tags.contains(&tag.as_str().unwrap())))
-            && bound("le").is_none_or(|s| length_s <= s)
-            && bound("lt").is_none_or(|s| length_s < s)
-            && bound("ge").is_none_or(|s| length_s >= s)
-            && bound("gt").is_none_or(|s| length_s > s)
-            && (condition.get("entry").is_none() || self.any_when(&condition["entry"], stay.0))
-            && (condition.get("exit").is_none()
-                || self.any_when(&condition["exit"], stay.1)
-                || self.any_when(&condition["exit"], stay.1 - 1))
-    }
-
-    fn plan_fee(&self, plan: &Value, class: &str, tags: &[&str], stay: (i64, i64), scale: i128) -> i128 {
-        let covered_s = (stay.1.min(self.covered.1) - stay.0.max(self.covered.0)).max(0);
-        let length_s = stay.1 - stay.0 - covered_s;
-        if let Some(minutes) = plan["grace"].get("minutes") {
-            let bound_s = minutes_s(minutes);
-            if length_s < bound_s || (length_s == bound_s && plan["grace"]["strict"] != true) {
-                return 0;
-            }
-        }
-        let mut found = self.meter(plan, stay.0, stay.1, scale);
-        if plan["edge"] == "total" {
-            found = self.meter_total(plan, stay.0, stay.1, scale);
-        }
-        for cap in items(&plan["caps"]) {
-            if self.condition(&cap["if"], class, tags, stay) {
-                self.cap(plan, cap, &mut found, stay, scale);
-            }
-        }
-        let fee: i128 = found.iter().map(|item| item.amount).sum();
-        let least = plan
-            .get("min")
-            .map_or(0, |min| i128::from(min.as_i64().unwrap()) * scale);
-        if fee > 0 {
-            fee.max(least)
+        let tax = half_up(due * rate_bp, 10_000);
+        self.seen.effect_if(tax > 0, Feature::TaxAdded);
+        if self.misread(Misreading::TaxForgotten) {
+            due
         } else {
-            fee
+            due + tax
         }
-    }
-
-    /// The fee of a stay, its instants rounded to the clock's step; `None`: no plan applies.
-    pub fn fee_minor(&self, class: &str, tags: &[&str], entry_s: i64, exit_s: i64) -> Option<i64> {
-        // Divisible by every unit of the shared tariffs, so that no amount is ever cut.
-        let scale: i128 = 86_400 * 7 * 11 * 13 * 17 * 19;
-        let stay = (entry_s, exit_s);
-        let plans = items(&self.tariff["plans"]);
-        let mut fees = plans
-            .iter()
-            .filter(|plan| self.condition(&plan["if"], class, tags, stay))
-            .map(|plan| self.plan_fee(plan, class, tags, stay, scale));
-        let fee = if self.tariff["choose"] == "lowest" {
-            fees.min()?
-        } else {
-            fees.next()?
-        };
-        Some(i64::try_from((fee * 2 + scale) / (scale * 2)).unwrap())
     }
 }
