@@ -9,6 +9,7 @@ import click
 from parkflow.core import Fee, Tariff, TariffError
 from parkflow.kit.errors import ParkflowError
 from parkflow.tariff.cases import CaseResult, read_cases, run_cases
+from parkflow.tariff.exchange_commands import COMMANDS
 
 EXIT_CHECK_FAILED: Final = 1
 
@@ -32,6 +33,10 @@ class StayNotPriced(ParkflowError):
 @click.group(name="tariff")
 def tariff() -> None:
     """Check tariffs, price stays, run case files."""
+
+
+for command in COMMANDS:
+    tariff.add_command(command)
 
 
 @tariff.command()
