@@ -87,6 +87,11 @@ impl Tariff {
         self.0.needs_history()
     }
 
+    #[getter]
+    fn shared_window_s(&self) -> i64 {
+        self.0.shared_window_s()
+    }
+
     fn instant_s(&self, text: &str) -> Option<i64> {
         self.0.instant_s(text)
     }
@@ -117,6 +122,7 @@ impl Tariff {
         Ok(Fee {
             tariff: Arc::clone(&self.0),
             inputs,
+            before: History::default(),
             priced: fee,
         })
     }
@@ -203,12 +209,14 @@ impl Tariff {
         };
         let mut alone = History::default();
         let history = history.as_mut().map_or(&mut alone, |history| &mut history.0);
+        let before = inputs.with_stay(|stay| self.0.history_of(stay, history));
         let fee = py
             .detach(|| inputs.with_stay(|stay| self.0.settle(stay, &inputs.terms.borrowed(), history)))
             .map_err(|error| refused(py, error, None))?;
         Ok(Fee {
             tariff: Arc::clone(&self.0),
             inputs,
+            before,
             priced: fee,
         })
     }
@@ -244,6 +252,8 @@ impl Inputs {
 pub struct Fee {
     tariff: Arc<tariff::Tariff>,
     inputs: Inputs,
+    /// What of the account's earlier stays the fee depends on.
+    before: History,
     priced: tariff::Fee,
 }
 
@@ -272,7 +282,7 @@ impl Fee {
     fn to_json(&self) -> String {
         self.inputs.with_stay(|stay| {
             self.tariff
-                .receipt_json(stay, &self.inputs.terms.borrowed(), &self.priced)
+                .receipt_json_after(&self.before, stay, &self.inputs.terms.borrowed(), &self.priced)
         })
     }
 

@@ -122,3 +122,29 @@ def test_what_was_paid_before_is_in_the_record() -> None:
     assert (record["vouchers"], record["paid"]) == ([["amount", 50]], [[EIGHT_S + 60, 100]])
     with pytest.raises(ValueError, match="not negative"):
         Terms(vouchers=[("amount", -1)])
+
+
+def test_a_history_goes_through_text_and_a_record_is_enough_to_price_again() -> None:
+    text = METER.canonical_json.replace(
+        '"min":90', '"caps":[{"max":300,"over":{"daily":"00:00"},"scope":"account"}],"min":90'
+    )
+    capped = Tariff.load(text)
+    assert (METER.shared_window_s, capped.shared_window_s) == (0, 0)
+    assert EIGHT_S is not None
+    history = AccountHistory()
+    records = []
+    for start_s in (0, 7_200, 14_400):
+        history = AccountHistory.from_json(history.to_json())
+        fee = capped.settle(entry_s=EIGHT_S + start_s, exit_s=EIGHT_S + start_s + 3_600, history=history)
+        records.append(json.loads(fee.to_json()))
+    assert "history" not in records[0]
+    assert [record["fee_minor"] for record in records] == [180, 120, 0]
+    for record in reversed(records):
+        before = AccountHistory.from_json(json.dumps(record.get("history", {})))
+        again = capped.settle(entry_s=record["entry_s"], exit_s=record["exit_s"], history=before)
+        assert json.loads(again.to_json()) == record
+    history.forget_before(EIGHT_S + 7 * 86_400, capped.shared_window_s)
+    assert history.to_json() == "{}"
+    with pytest.raises(TariffError) as refusal:
+        AccountHistory.from_json("{")
+    assert refusal.value.code == "history_invalid"

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// A tariff text that is refused.
+/// A tariff text that is refused, or that of an account's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TariffError {
-    /// `tariff_syntax`, `tariff_invalid` or `tariff_unsupported`.
+    /// `tariff_syntax`, `tariff_invalid`, `tariff_unsupported` or `history_invalid`.
     pub code: &'static str,
     /// The field, such as `plans[0].bands[1].ladder[0].unit`; empty for the whole text.
     pub path: String,

@@ -15,7 +15,7 @@ use super::quick::Pricer;
 use super::terms::{Terms, Voucher, VoucherKind};
 
 /// The last instant that may be priced: 2100-01-01.
-const INSTANT_MAX_S: i64 = 4_102_444_800;
+pub(super) const INSTANT_MAX_S: i64 = 4_102_444_800;
 /// The longest stay that is priced.
 pub(super) const STAY_SECONDS_MAX: i64 = 20 * 366 * 86_400;
 /// Most passes, vouchers or payments of one stay.

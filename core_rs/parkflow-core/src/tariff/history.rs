@@ -2,11 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use super::calendar::DAY_S;
+use super::fee::Stay;
+use super::model::{Over, Tariff};
+
+/// Windows are named by the number of a local week, by that of a local day or by the instant at which they began. Until 2100 a
+/// week's number is below this, a day's after 1989 is not; an older day taken for a week is only kept longer.
+const WEEK_NUMBER_MAX: i64 = 7_000;
+/// A number from this on is an instant: no day until 2100 has it.
+const DAY_NUMBER_MAX: i64 = 100_000;
+/// The coarsest step of a tariff's clock.
+const CLOCK_STEP_MAX_S: i64 = 60;
+
 /// The used amounts of one cap, by window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct CapUse {
     /// What the amounts are multiplied by.
-    scale: i128,
+    pub(super) scale: i128,
     pub windows: BTreeMap<(i64, i64), i128>,
 }
 
@@ -49,8 +61,8 @@ pub(super) struct Chain {
 /// The history of one account. Stays are settled in order of their exits; a settled stay is never settled anew.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
-    uses: BTreeMap<String, CapUse>,
-    free_used_s: BTreeMap<i64, i64>,
+    pub(super) uses: BTreeMap<String, CapUse>,
+    pub(super) free_used_s: BTreeMap<i64, i64>,
     pub(super) chain: Option<Chain>,
 }
 
@@ -63,6 +75,25 @@ pub(super) struct Spent {
 }
 
 impl History {
+    /// Whether nothing has been used yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Drops windows and days that ended before an instant (seconds since 1970, UTC), in which no later stay can lie.
+    ///
+    /// `window_s` is the longest window that begins with an item ([`Tariff::shared_window_s`]) of all tariffs that counted in this
+    /// history: such a window does not say its length. The chain of re-entries stays: it is one, whatever its age.
+    pub fn forget_before(&mut self, instant_s: i64, window_s: i64) {
+        for used in self.uses.values_mut() {
+            used.windows
+                .retain(|(number, _), _| window_end_s(*number, window_s) > instant_s);
+        }
+        self.uses.retain(|_, used| !used.windows.is_empty());
+        self.free_used_s.retain(|day, _| day_end_s(*day) > instant_s);
+    }
+
     /// The use of a cap so far, in amounts of the given scale.
     pub(super) fn cap_use(&self, key: &str, scale: i128) -> CapUse {
         match self.uses.get(key) {
@@ -83,4 +114,76 @@ impl History {
             *used_s = used_s.saturating_add(seconds);
         }
     }
+}
+
+impl Tariff {
+    /// The longest window, in seconds, of caps over an account's stays that begins with an item; 0 when there is none.
+    #[must_use]
+    pub fn shared_window_s(&self) -> i64 {
+        let shared = self
+            .plans
+            .iter()
+            .flat_map(|plan| &plan.caps)
+            .filter(|cap| cap.account_key.is_some());
+        let lengths = shared.map(|cap| match cap.over {
+            Over::EveryFromFirst(length_s) => length_s,
+            Over::Stay
+            | Over::Cycle
+            | Over::Occurrence
+            | Over::EveryFromEntry(_)
+            | Over::Daily(_)
+            | Over::Weekly { .. } => 0,
+        });
+        lengths.max().unwrap_or(0)
+    }
+
+    /// The part of an account's history that the fee of one stay may depend on: with it alone the fee is the same.
+    #[must_use]
+    pub fn history_of(&self, stay: &Stay<'_>, history: &History) -> History {
+        let mut part = History::default();
+        if !self.needs_history() {
+            return part;
+        }
+        let within = |chain: &Chain| {
+            let within_s = self.reentry_within_s.unwrap_or(-1);
+            stay.entry_s.saturating_sub(chain.exit_s) <= within_s.saturating_add(CLOCK_STEP_MAX_S)
+        };
+        part.chain = history
+            .chain
+            .filter(|chain| self.reentry_within_s.is_some() && within(chain));
+        let counts = |key: &String| {
+            let mut caps = self.plans.iter().flat_map(|plan| &plan.caps);
+            caps.any(|cap| cap.account_key.as_ref() == Some(key))
+        };
+        let uses = history.uses.iter().filter(|(key, _)| counts(key));
+        part.uses = uses.map(|(key, used)| (key.clone(), used.clone())).collect();
+        if self.plans.iter().any(|plan| plan.free.per_day) {
+            part.free_used_s.clone_from(&history.free_used_s);
+        }
+        let begin_s = part.chain.map_or(stay.entry_s, |chain| chain.entry_s.min(stay.entry_s));
+        // Whoever opened a window, this tariff enters it for no longer than its own length.
+        part.forget_before(begin_s.saturating_sub(CLOCK_STEP_MAX_S), self.shared_window_s());
+        part
+    }
+}
+
+/// An instant at which the window of this number is over in every zone.
+fn window_end_s(number: i64, window_s: i64) -> i64 {
+    if number < WEEK_NUMBER_MAX {
+        // Week 0 begins on day 4 at the earliest and 7 days and a turn later at the latest.
+        return number
+            .saturating_add(1)
+            .saturating_mul(7)
+            .saturating_add(13)
+            .saturating_mul(DAY_S);
+    }
+    if number < DAY_NUMBER_MAX {
+        return day_end_s(number.saturating_add(1));
+    }
+    number.saturating_add(window_s)
+}
+
+/// An instant at which the local day of this number is over in every zone.
+fn day_end_s(day: i64) -> i64 {
+    day.saturating_add(2).saturating_mul(DAY_S)
 }

@@ -4,16 +4,27 @@ use std::fmt::Write as _;
 
 use super::canonical::write_text;
 use super::fee::{Fee, Stay};
+use super::history::History;
+use super::lines::FeeLine;
 use super::model::Tariff;
 use super::terms::Terms;
 
 impl Tariff {
     /// Compact JSON with sorted names: the inputs, the tariff's hash, the tz database version, the lines and the fee.
     ///
-    /// The same inputs give the same bytes. Passes, vouchers and payments appear when there are any; what the account's earlier
-    /// stays had used is not part of the record.
+    /// The same inputs give the same bytes. Passes, vouchers and payments appear when there are any. For the first stay of an
+    /// account; for a later one see [`Tariff::receipt_json_after`].
     #[must_use]
     pub fn receipt_json(&self, stay: &Stay<'_>, terms: &Terms<'_>, fee: &Fee) -> String {
+        self.receipt_json_after(&History::default(), stay, terms, fee)
+    }
+
+    /// The record of a stay that was settled after the stays in `history`, as that was *before* this one.
+    ///
+    /// `history` holds the part of it that the fee may depend on ([`Tariff::history_of`]), when there is any; so the fee can be
+    /// computed again from the record alone.
+    #[must_use]
+    pub fn receipt_json_after(&self, history: &History, stay: &Stay<'_>, terms: &Terms<'_>, fee: &Fee) -> String {
         let mut out = String::with_capacity(512);
         // Writing to a String cannot fail.
         out.push('{');
@@ -26,25 +37,14 @@ impl Tariff {
         write_text(&mut out, self.currency());
         let _ = write!(
             out,
-            ",\"entry_s\":{},\"exit_s\":{},\"fee_minor\":{},\"lines\":[",
+            ",\"entry_s\":{},\"exit_s\":{},\"fee_minor\":{},",
             stay.entry_s, stay.exit_s, fee.fee_minor
         );
-        for (place, line) in fee.lines.iter().enumerate() {
-            if place > 0 {
-                out.push(',');
-            }
-            let _ = write!(out, "{{\"amount_minor\":{},\"band\":", line.amount_minor);
-            write_text(&mut out, &line.band);
-            let _ = write!(
-                out,
-                ",\"from_s\":{},\"kind\":\"{}\",\"to_s\":{},\"units\":{}}}",
-                line.from_s,
-                line.kind.name(),
-                line.to_s,
-                line.units
-            );
+        let before = self.history_of(stay, history);
+        if !before.is_empty() {
+            let _ = write!(out, "\"history\":{},", before.to_json());
         }
-        out.push_str("],");
+        write_lines(&mut out, &fee.lines);
         let paid = terms
             .paid
             .iter()
@@ -84,6 +84,27 @@ impl Tariff {
         out.push('}');
         out
     }
+}
+
+/// The field `lines` and a comma after it.
+fn write_lines(out: &mut String, lines: &[FeeLine]) {
+    out.push_str("\"lines\":[");
+    for (place, line) in lines.iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        let _ = write!(out, "{{\"amount_minor\":{},\"band\":", line.amount_minor);
+        write_text(out, &line.band);
+        let _ = write!(
+            out,
+            ",\"from_s\":{},\"kind\":\"{}\",\"to_s\":{},\"units\":{}}}",
+            line.from_s,
+            line.kind.name(),
+            line.to_s,
+            line.units
+        );
+    }
+    out.push_str("],");
 }
 
 /// A field with a list of pairs and a comma after it; nothing when the list is empty.

@@ -4,6 +4,9 @@ use parkflow_core::tariff::{self, History, Payment, Voucher, VoucherKind};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use super::TariffError;
+use crate::errors::coded_error;
+
 /// Passes, vouchers and payments of one stay.
 #[pyclass(module = "parkflow._core", frozen, from_py_object)]
 #[derive(Clone, Default)]
@@ -73,5 +76,20 @@ impl AccountHistory {
     #[new]
     fn new() -> Self {
         Self(History::default())
+    }
+
+    fn to_json(&self) -> String {
+        self.0.to_json()
+    }
+
+    #[staticmethod]
+    fn from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        History::from_json(text)
+            .map(Self)
+            .map_err(|error| coded_error::<TariffError>(py, error.code, &error.path, error.to_string()))
+    }
+
+    fn forget_before(&mut self, instant_s: i64, window_s: i64) {
+        self.0.forget_before(instant_s, window_s);
     }
 }
