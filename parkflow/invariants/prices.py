@@ -1,10 +1,11 @@
 """I-14: every fee, computed again from its tariff version, is the fee that was charged."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from parkflow import core
 from parkflow.db.conn import Conn
@@ -25,6 +26,8 @@ class _PricedStay:
     exit_at: datetime
     vehicle_class: str
     fee_minor: int
+    history: Mapping[str, Any] | None
+    """What its record says of the card's history before it."""
 
 
 async def count_differing(conn: Conn) -> int:
@@ -43,10 +46,11 @@ def _differing(stays: Sequence[_PricedStay], parsed: Mapping[bytes, core.Tariff]
 
 def _fee_minor(stay: _PricedStay, parsed: Mapping[bytes, core.Tariff]) -> int | None:
     try:
-        fee = parsed[stay.tariff_sha256].price(
+        fee = parsed[stay.tariff_sha256].settle(
             entry_s=int(stay.entry_at.timestamp()),
             exit_s=int(stay.exit_at.timestamp()),
             vehicle_class=stay.vehicle_class,
+            history=core.AccountHistory.from_json(json.dumps(stay.history or {})),
         )
     except core.TariffError:
         return None

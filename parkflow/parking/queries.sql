@@ -51,11 +51,40 @@ update stay s
 
 -- name: closed_stays
 -- Stays to be priced. $1 owner, $2 buckets, $3 how many at most
-select s.bucket, s.stay_id, s.operator_id, s.lot_id, s.vehicle_class, s.entry_at, s.exit_at
+select s.bucket, s.stay_id, s.card_id, s.operator_id, s.lot_id, s.vehicle_class, s.entry_at, s.exit_at
   from stay s
   join bucket_lease l on l.bucket = s.bucket and l.owner = $1
  where s.bucket = any($2::smallint[]) and s.state = 'closed'
  limit $3;
+
+-- name: closed_stays_of_cards
+-- All stays of these cards that are to be priced. $1 owner, then per card $2 bucket, $3 card
+select s.bucket, s.stay_id, s.card_id, s.operator_id, s.lot_id, s.vehicle_class, s.entry_at, s.exit_at
+  from unnest($2::smallint[], $3::bigint[]) as k (bucket, card_id)
+  join bucket_lease l on l.bucket = k.bucket and l.owner = $1
+  join stay s on s.bucket = k.bucket and s.card_id = k.card_id and s.state = 'closed';
+
+-- name: histories
+-- What the stays of these cards have used. $1 buckets, $2 cards
+select h.bucket, h.card_id, h.version, h.used, h.chains, h.window_s
+  from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id)
+  join account_history h on h.bucket = k.bucket and h.card_id = k.card_id;
+
+-- name: write_histories
+-- The next version of each history, unless somebody else has written it. $1 owner, $2 now, then per card $3 bucket, $4 card, $5
+-- version, $6 used, $7 chains, $8 window
+insert into account_history as h (bucket, card_id, version, used, chains, window_s, updated_at)
+select n.bucket, n.card_id, n.version, n.used, n.chains, n.window_s, $2
+  from unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::jsonb[], $7::jsonb[], $8::bigint[])
+       as n (bucket, card_id, version, used, chains, window_s)
+  join bucket_lease l on l.bucket = n.bucket and l.owner = $1
+ -- In one order for every writer, so that two never wait for each other.
+ order by n.bucket, n.card_id
+on conflict (bucket, card_id) do update
+   set version = excluded.version, used = excluded.used, chains = excluded.chains, window_s = excluded.window_s,
+       updated_at = excluded.updated_at
+ where h.version = excluded.version - 1
+returning bucket, card_id;
 
 -- name: price_stays
 -- $1 owner, $2 now, then per stay $3 bucket, $4 stay, $5 tariff, $6 tzdata version, $7 fee, $8 the fee's lines

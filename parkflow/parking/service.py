@@ -1,13 +1,10 @@
 """Applying scans: stays begin, end and get their price; every step may be run again and changes nothing then."""
 
 import asyncio
-import json
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from parkflow import core
 from parkflow.card import service as card_service
 from parkflow.db.conn import Conn
 from parkflow.gate import scans as gate_scans
@@ -16,14 +13,12 @@ from parkflow.gate.unpaired import Group, WaitingScan
 from parkflow.lot import service as lot_service
 from parkflow.operator import service as operator_service
 from parkflow.parking import store
+from parkflow.parking.pricing import price_closed
 from parkflow.parking.rules import MISSING_EXIT, REPEAT_WITHIN, KnownStay, NewStay, Outcome, Timeline, pair
-from parkflow.parking.store import ClosedStay, PricedStay, StayToInsert
-from parkflow.tariff import service as tariff_service
+from parkflow.parking.store import StayToInsert
 
 # One pass takes so many scans; the worker comes again at once while there are more.
 SCANS_PER_PASS_MAX: Final = 5_000
-STAYS_PRICED_PER_PASS_MAX: Final = 5_000
-_log = logging.getLogger("parkflow.parking")
 
 
 class Applied(NamedTuple):
@@ -55,20 +50,6 @@ async def apply(conn: Conn, *, owner: str, buckets: Sequence[int], now: datetime
         rejected=len(outcome.rejected),
         priced=priced,
     )
-
-
-async def price_closed(conn: Conn, *, owner: str, buckets: Sequence[int], now: datetime) -> int:
-    """Give closed stays their fee by the tariff that the lot had at entry; how many.
-
-    A stay that cannot be priced (no tariff yet, a stay beyond the tariff's limits) waits and holds up no other.
-    """
-    stays = await store.closed_stays(conn, owner=owner, buckets=buckets, stays_max=STAYS_PRICED_PER_PASS_MAX)
-    if not stays:
-        return 0
-    in_force = await tariff_service.in_force(conn, [stay.lot_id for stay in stays], [stay.entry_at for stay in stays])
-    tariffs = await tariff_service.parsed(conn, sorted({sha256 for sha256 in in_force if sha256 is not None}))
-    priced = await asyncio.to_thread(_priced, stays, in_force, tariffs)
-    return await store.price_stays(conn, owner, priced, now)
 
 
 async def abandon_open(conn: Conn, *, operator_id: int, now: datetime) -> int:
@@ -145,26 +126,3 @@ async def _to_insert(conn: Conn, new: Sequence[NewStay]) -> list[StayToInsert]:
         for stay in new
         if (card := cards[stay.group.card_id])
     ]
-
-
-def _priced(
-    stays: Sequence[ClosedStay], in_force: Sequence[bytes | None], tariffs: Mapping[bytes, core.Tariff]
-) -> list[PricedStay]:
-    priced = []
-    for stay, sha256 in zip(stays, in_force, strict=True):
-        if sha256 is None:
-            _log.warning("stay %d cannot be priced: its lot had no tariff at entry", stay.stay_id)
-            continue
-        tariff = tariffs[sha256]
-        try:
-            fee = tariff.price(
-                entry_s=int(stay.entry_at.timestamp()),
-                exit_s=int(stay.exit_at.timestamp()),
-                vehicle_class=stay.vehicle_class,
-            )
-        except core.TariffError as error:
-            _log.warning("stay %d cannot be priced: %s", stay.stay_id, error)
-            continue
-        lines = json.loads(fee.to_json())
-        priced.append(PricedStay(stay.bucket, stay.stay_id, sha256, tariff.tzdata_version, fee.fee_minor, lines))
-    return priced

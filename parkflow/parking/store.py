@@ -30,6 +30,7 @@ class ClosedStay:
 
     bucket: int
     stay_id: int
+    card_id: int
     operator_id: int
     lot_id: int
     vehicle_class: str
@@ -47,6 +48,18 @@ class PricedStay:
     tzdata_version: str
     fee_minor: int
     fee_lines: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CardHistory:
+    """What the stays of a card have used: `used` in all lots, re-entry `chains` by lot; `version` 0: no row yet."""
+
+    bucket: int
+    card_id: int
+    version: int
+    used: Mapping[str, Any]
+    chains: Mapping[str, Any]
+    window_s: int
 
 
 async def open_stays(conn: Conn, groups: Sequence[Group]) -> Mapping[Group, KnownStay]:
@@ -106,6 +119,35 @@ async def closed_stays(conn: Conn, *, owner: str, buckets: Sequence[int], stays_
     return [ClosedStay(**dict(row.items())) for row in found]
 
 
+async def closed_stays_of_cards(conn: Conn, owner: str, cards: Sequence[tuple[int, int]]) -> list[ClosedStay]:
+    """All closed stays of the cards (bucket, card id)."""
+    found = await conn.fetch(_SQL.closed_stays_of_cards, owner, *_card_columns(cards))
+    return [ClosedStay(**dict(row.items())) for row in found]
+
+
+async def histories(conn: Conn, cards: Sequence[tuple[int, int]]) -> dict[tuple[int, int], CardHistory]:
+    """The histories of cards (bucket, card id) that have one."""
+    found = await conn.fetch(_SQL.histories, *_card_columns(cards))
+    return {(row["bucket"], row["card_id"]): CardHistory(**dict(row.items())) for row in found}
+
+
+async def write_histories(
+    conn: Conn, owner: str, new: Sequence[CardHistory], now: datetime
+) -> frozenset[tuple[int, int]]:
+    """Write these versions where they are the next ones; the cards (bucket, card id) whose history is written."""
+    done = await conn.fetch(
+        _SQL.write_histories,
+        owner,
+        now,
+        *_card_columns([(one.bucket, one.card_id) for one in new]),
+        [one.version for one in new],
+        [one.used for one in new],
+        [one.chains for one in new],
+        [one.window_s for one in new],
+    )
+    return frozenset((row["bucket"], row["card_id"]) for row in done)
+
+
 async def price_stays(conn: Conn, owner: str, priced: Sequence[PricedStay], now: datetime) -> int:
     """How many stays got their price now."""
     if not priced:
@@ -145,6 +187,10 @@ def _entry(row: Row) -> StayEnd:
 
 def _group_columns(groups: Sequence[Group]) -> tuple[list[int], list[int], list[int]]:
     return [one.bucket for one in groups], [one.card_id for one in groups], [one.lot_id for one in groups]
+
+
+def _card_columns(cards: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    return [bucket for bucket, _ in cards], [card_id for _, card_id in cards]
 
 
 def _end_columns(ends: Sequence[StayEnd | None]) -> tuple[list[Any], list[Any], list[Any], list[Any]]:

@@ -1,15 +1,25 @@
 -- name: insert_version
--- The next version of the operator's tariff of that name; the same text again is the version that exists. $1 operator, $2
--- sha256, $3 tariff id, $4 source, $5 currency, $6 time zone, $7 now
-insert into tariff_version (operator_id, sha256, tariff_id, version, source, currency, time_zone, created_at)
-select $1, $2::bytea, $3, coalesce(max(version), 0) + 1, $4::text, $5::text, $6::text, $7::timestamptz
-  from tariff_version
- where operator_id = $1 and tariff_id = $3
-on conflict do nothing;
+-- The next version of the operator's tariff of that name, with its seal; the same text again is the version that exists. $1
+-- operator, $2 sha256, $3 tariff id, $4 source, $5 currency, $6 time zone, $7 version at, $8 valid from, $9 valid to, $10 now
+with made as (
+    insert into tariff_version (operator_id, sha256, tariff_id, version, source, source_sha256, currency, time_zone, version_at, valid_from,
+                                valid_to, created_at)
+    select $1, $2::bytea, $3, coalesce(max(version), 0) + 1, $4::text, sha256(convert_to($4::text, 'UTF8')), $5::text, $6::text, $7::text,
+           coalesce($8::timestamptz, '-infinity'), coalesce($9::timestamptz, 'infinity'), $10::timestamptz
+      from tariff_version
+     where operator_id = $1 and tariff_id = $3
+    on conflict do nothing
+    returning operator_id, sha256, tariff_id, version, source_sha256, currency, time_zone, version_at, valid_from, valid_to
+)
+insert into tariff_version_seal (operator_id, sha256, tariff_id, version, source_sha256, currency, time_zone, version_at, valid_from,
+                                 valid_to)
+select operator_id, sha256, tariff_id, version, source_sha256, currency, time_zone, version_at, valid_from, valid_to
+  from made;
 
 -- name: version_row
 -- $1 operator, $2 sha256
-select tariff_id, version, sha256, currency, time_zone
+select tariff_id, version, sha256, currency, time_zone, version_at, nullif(valid_from, '-infinity') as valid_from,
+       nullif(valid_to, 'infinity') as valid_to, created_at
   from tariff_version
  where operator_id = $1 and sha256 = $2;
 
@@ -25,18 +35,38 @@ select min(valid_from) as first_from, max(sha256) filter (where valid_from = $2)
   from lot_tariff
  where lot_id = $1;
 
--- name: in_force
--- Which version each lot had at an instant, in the order given. $1 lots, $2 instants
-select found.sha256
-  from unnest($1::bigint[], $2::timestamptz[]) with ordinality as asked (lot_id, at, place)
-  left join lateral (
-       select lot_tariff.sha256
-         from lot_tariff
-        where lot_tariff.lot_id = asked.lot_id and lot_tariff.valid_from <= asked.at
-        order by lot_tariff.valid_from desc
-        limit 1
-       ) as found on true
- order by asked.place;
+-- name: assignments
+-- All assignments of lots, each lot's in order of their beginning. $1 lots
+select a.lot_id, a.valid_from, a.sha256, v.version_at, nullif(v.valid_from, '-infinity') as version_from,
+       nullif(v.valid_to, 'infinity') as version_to
+  from lot_tariff a
+  join tariff_version v on v.operator_id = a.operator_id and v.sha256 = a.sha256
+ where a.lot_id = any($1::bigint[])
+ order by a.lot_id, a.valid_from;
+
+-- name: lock_lot
+-- Assignments of a lot are made and cancelled one after the other. $1 lot
+select lot_id from lot where lot_id = $1 for no key update;
+
+-- name: cancel
+-- An assignment that has not begun. $1 lot, $2 valid from, $3 now
+delete from lot_tariff where lot_id = $1 and valid_from = $2 and valid_from > $3 returning sha256;
+
+-- name: versions
+-- All versions of an operator's tariffs, each tariff's newest first. $1 operator
+select tariff_id, version, sha256, currency, time_zone, version_at, nullif(valid_from, '-infinity') as valid_from,
+       nullif(valid_to, 'infinity') as valid_to, created_at
+  from tariff_version
+ where operator_id = $1
+ order by tariff_id, version desc;
+
+-- name: timetable
+-- The assignments of a lot with what they assign, in order of their beginning. $1 lot
+select a.valid_from, v.tariff_id, v.version, v.sha256
+  from lot_tariff a
+  join tariff_version v on v.operator_id = a.operator_id and v.sha256 = a.sha256
+ where a.lot_id = $1
+ order by a.valid_from;
 
 -- name: sources
 -- $1 hashes; the text of a hash is the same for every operator

@@ -11,9 +11,10 @@ from parkflow.kit.errors import NotFound, ParkflowError
 from parkflow.lot import service as lot_service
 from parkflow.operator import service as operator_service
 from parkflow.tariff import store
-from parkflow.tariff.store import NewVersion, TariffVersion
+from parkflow.tariff.rules import version_for
+from parkflow.tariff.store import NewVersion, TariffVersion, TimetableLine
 
-__all__ = ["TariffVersion"]
+__all__ = ["TariffVersion", "TimetableLine"]
 
 # A parsed tariff is a few kilobytes; a city has tens of them, each with a few versions in use.
 _PARSED_MAX: Final = 512
@@ -49,6 +50,13 @@ class TariffAlreadyAssigned(ParkflowError):
     status = 409
 
 
+class AssignmentInForce(ParkflowError):
+    """A tariff that is or was in force stays assigned: fees were charged by it. Assign another from later on."""
+
+    code = "assignment_in_force"
+    status = 409
+
+
 class TariffBusy(ParkflowError):
     """Other versions of this tariff are being published right now; try again."""
 
@@ -76,6 +84,11 @@ async def publish(conn: Conn, *, operator_id: int, source: str, now: datetime) -
     raise TariffBusy
 
 
+async def versions(conn: Conn, *, operator_id: int) -> list[TariffVersion]:
+    """All versions of the operator's tariffs, each tariff's newest first."""
+    return await store.versions(conn, operator_id)
+
+
 async def get(conn: Conn, *, operator_id: int, sha256: bytes) -> TariffVersion:
     """Raises NotFound, also for a text that only another operator has published."""
     found = await store.version(conn, operator_id, sha256)
@@ -96,6 +109,7 @@ async def assign(
     version = await get(conn, operator_id=operator_id, sha256=sha256)
     if version.time_zone != lot.time_zone:
         raise TariffDoesNotFit(f"the tariff's time zone is {version.time_zone}, but the lot's is {lot.time_zone}")
+    await store.lock_lot(conn, lot_id)
     first_from, _ = await store.assigned(conn, lot_id, valid_from)
     if first_from is not None and first_from < valid_from < now:
         raise TariffInThePast
@@ -104,9 +118,33 @@ async def assign(
         raise TariffAlreadyAssigned
 
 
-async def in_force(conn: Conn, lot_ids: Sequence[int], ats: Sequence[datetime]) -> list[bytes | None]:
-    """For each lot and instant the hash of the version in force then, or None."""
-    return await store.in_force(conn, lot_ids, ats)
+async def cancel(conn: Conn, *, operator_id: int, lot_id: int, valid_from: datetime, now: datetime) -> bytes:
+    """Take back an assignment that has not begun; the hash that it assigned. Raises NotFound, AssignmentInForce."""
+    await lot_service.get(conn, operator_id=operator_id, lot_id=lot_id)
+    await store.lock_lot(conn, lot_id)
+    taken_back = await store.cancel(conn, lot_id=lot_id, valid_from=valid_from, now=now)
+    if taken_back is not None:
+        return taken_back
+    if (await store.assigned(conn, lot_id, valid_from))[1] is not None:
+        raise AssignmentInForce
+    raise NotFound("the lot has no tariff assigned from exactly this instant")
+
+
+async def timetable(conn: Conn, *, operator_id: int, lot_id: int) -> list[TimetableLine]:
+    """From when on the lot has which version, past and future, in order. Raises NotFound."""
+    await lot_service.get(conn, operator_id=operator_id, lot_id=lot_id)
+    return await store.timetable(conn, lot_id)
+
+
+async def in_force(
+    conn: Conn, lot_ids: Sequence[int], entries: Sequence[datetime], exits: Sequence[datetime]
+) -> list[bytes | None]:
+    """For each stay, by its lot and ends, the hash of the version that prices it, or None."""
+    by_lot = await store.assignments(conn, sorted(set(lot_ids)))
+    return [
+        version_for(by_lot.get(lot_id, ()), entry_at=entry_at, exit_at=exit_at)
+        for lot_id, entry_at, exit_at in zip(lot_ids, entries, exits, strict=True)
+    ]
 
 
 async def parsed(conn: Conn, hashes: Sequence[bytes]) -> Mapping[bytes, core.Tariff]:
@@ -116,13 +154,9 @@ async def parsed(conn: Conn, hashes: Sequence[bytes]) -> Mapping[bytes, core.Tar
 
 def _checked(source: str) -> core.Tariff:
     try:
-        tariff = _parsed(source)
+        return _parsed(source)
     except core.TariffError as error:
         raise TariffInvalid(" ".join(str(error).split())) from error
-    if tariff.needs_history:
-        # Stays are priced one by one: a cap over several stays would be charged as if it were not there.
-        raise TariffInvalid("caps, free minutes and re-entry over several stays cannot be charged yet; leave them out")
-    return tariff
 
 
 @lru_cache(maxsize=_PARSED_MAX)

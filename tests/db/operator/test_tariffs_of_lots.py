@@ -1,11 +1,14 @@
 """Tariff versions: published once per text, never changed, and in force for a lot from an instant on."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 
+import asyncpg
 import pytest
 
-from parkflow.db.conn import Conn
+from parkflow.db.conn import Conn, Pool
+from parkflow.db.tx import tx
 from parkflow.kit.errors import NotFound
 from parkflow.lot import service as lot_service
 from parkflow.lot.service import NewLot
@@ -70,7 +73,7 @@ async def test_each_instant_has_the_version_that_was_in_force(conn: Conn) -> Non
             conn, operator_id=owner, lot_id=place, sha256=sha256, valid_from=valid_from, now=NOW
         )
     ats = [begin - timedelta(seconds=1), begin, change - timedelta(seconds=1), change]
-    in_force = await tariff_service.in_force(conn, [place] * 4, ats)
+    in_force = await tariff_service.in_force(conn, [place] * 4, ats, ats)
     assert in_force == [None, first.sha256, first.sha256, second.sha256]
 
 
@@ -100,3 +103,92 @@ async def test_a_tariff_of_another_time_zone_does_not_fit_the_lot(conn: Conn) ->
         await tariff_service.assign(
             conn, operator_id=owner, lot_id=place, sha256=published.sha256, valid_from=NOW, now=NOW
         )
+
+
+async def test_a_version_can_be_neither_changed_nor_deleted_used_or_not(conn: Conn) -> None:
+    owner = await operator(conn)
+    place = await lot(conn, owner)
+    used = await tariff_service.publish(conn, operator_id=owner, source=TEXT, now=NOW)
+    await tariff_service.publish(conn, operator_id=owner, source=LATER_TEXT, now=NOW)
+    await tariff_service.assign(conn, operator_id=owner, lot_id=place, sha256=used.sha256, valid_from=NOW, now=NOW)
+    before = await conn.fetch("select * from tariff_version order by version")
+    changes = [
+        "update tariff_version set source = source || ' '",
+        "update tariff_version set source = 'x', source_sha256 = sha256('x')",
+        "update tariff_version set sha256 = sha256(sha256)",
+        "update tariff_version set tariff_id = 'x'",
+        "update tariff_version set version = version + 7",
+        "update tariff_version set currency = 'EUR'",
+        "update tariff_version set time_zone = 'Europe/Berlin'",
+        "update tariff_version set version_at = 'exit'",
+        "update tariff_version set valid_from = now()",
+        "update tariff_version set valid_to = now()",
+        "delete from tariff_version",
+        "delete from tariff_version where version = 2",
+    ]
+    for change in changes:
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            async with conn.transaction():
+                await conn.execute(change)
+    assert await conn.fetch("select * from tariff_version order by version") == before
+
+
+async def test_a_future_assignment_is_cancelled_and_one_in_force_is_not(conn: Conn) -> None:
+    owner = await operator(conn)
+    place = await lot(conn, owner)
+    first = await tariff_service.publish(conn, operator_id=owner, source=TEXT, now=NOW)
+    second = await tariff_service.publish(conn, operator_id=owner, source=LATER_TEXT, now=NOW)
+    begin, change = NOW - timedelta(days=30), NOW + timedelta(days=1)
+    for sha256, valid_from in ((first.sha256, begin), (second.sha256, change)):
+        await tariff_service.assign(
+            conn, operator_id=owner, lot_id=place, sha256=sha256, valid_from=valid_from, now=NOW
+        )
+
+    async def timetable() -> list[tuple[datetime, int]]:
+        lines = await tariff_service.timetable(conn, operator_id=owner, lot_id=place)
+        return [(line.valid_from, line.version) for line in lines]
+
+    async def cancel(valid_from: datetime, now: datetime = NOW) -> bytes:
+        return await tariff_service.cancel(conn, operator_id=owner, lot_id=place, valid_from=valid_from, now=now)
+
+    assert await timetable() == [(begin, 1), (change, 2)]
+    for valid_from, now in ((begin, NOW), (change, change)):
+        with pytest.raises(tariff_service.AssignmentInForce):
+            await cancel(valid_from, now)
+    with pytest.raises(NotFound):
+        await cancel(change + timedelta(seconds=1))
+    assert await cancel(change) == second.sha256
+    assert await timetable() == [(begin, 1)]
+    assert [version.version for version in await tariff_service.versions(conn, operator_id=owner)] == [2, 1]
+
+
+@pytest.mark.parametrize("days", [1, -30], ids=["in the future", "the lot's first"])
+async def test_of_two_assignments_at_the_same_instant_one_is_refused(pool: Pool, days: int) -> None:
+    async with tx(pool) as conn:
+        owner = await operator(conn)
+        place = await lot(conn, owner)
+        hashes = [
+            (await tariff_service.publish(conn, operator_id=owner, source=text, now=NOW)).sha256
+            for text in (TEXT, LATER_TEXT)
+        ]
+
+    async def assign(sha256: bytes) -> bytes | None:
+        try:
+            async with tx(pool) as conn:
+                await tariff_service.assign(
+                    conn,
+                    operator_id=owner,
+                    lot_id=place,
+                    sha256=sha256,
+                    valid_from=NOW + timedelta(days=days),
+                    now=NOW,
+                )
+        except tariff_service.TariffAlreadyAssigned:
+            return None
+        return sha256
+
+    results = await asyncio.gather(*(assign(sha256) for sha256 in hashes * 3))
+    async with pool.acquire() as conn:
+        [line] = await tariff_service.timetable(conn, operator_id=owner, lot_id=place)
+    assert set(results) == {line.sha256, None}
+    assert results.count(line.sha256) == 3

@@ -1,0 +1,161 @@
+"""Pricing closed stays: each by itself, or after the card's earlier ones where its tariff counts over several stays."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from parkflow import core
+from parkflow.db.conn import Conn
+from parkflow.jobs.failpoint import failpoint
+from parkflow.parking import store
+from parkflow.parking.store import CardHistory, ClosedStay, PricedStay
+from parkflow.tariff import service as tariff_service
+
+STAYS_PRICED_PER_PASS_MAX: Final = 5_000
+# Gates upload for days after they were cut off, not for weeks; a stay that comes later finds fresh windows.
+HISTORY_KEPT: Final = timedelta(days=35)
+_log = logging.getLogger("parkflow.parking")
+
+Card = tuple[int, int]
+"""Bucket and id of a card."""
+
+
+class _Rated(NamedTuple):
+    """A closed stay with the tariff version that prices it."""
+
+    stay: ClosedStay
+    sha256: bytes
+    tariff: core.Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """Stays of one card, priced in order, and its history after them."""
+
+    history: CardHistory
+    priced: Sequence[PricedStay]
+
+    @property
+    def card(self) -> Card:
+        return self.history.bucket, self.history.card_id
+
+
+class _Overtaken(Exception):
+    """Somebody else has priced one of the stays meanwhile."""
+
+
+async def price_closed(conn: Conn, *, owner: str, buckets: Sequence[int], now: datetime) -> int:
+    """Give closed stays their fee by the tariff version that their lot had for them; how many.
+
+    A stay that cannot be priced (no tariff yet, a stay beyond the tariff's limits) waits and holds up no other. Stays
+    of a card under tariffs that count over several stays are settled in order of exit, then id; one that arrives late
+    is settled when it arrives, and what is priced stays as it is (PTL/1, S20).
+    """
+    stays = await store.closed_stays(conn, owner=owner, buckets=buckets, stays_max=STAYS_PRICED_PER_PASS_MAX)
+    if not stays:
+        return 0
+    rated = await _rated(conn, stays)
+    alone = [one for one in rated if not one.tariff.needs_history]
+    shared = [one for one in rated if one.tariff.needs_history]
+    if shared and len(stays) == STAYS_PRICED_PER_PASS_MAX:
+        # The pass may have been cut between two stays of a card, and the one outside may be the earlier one.
+        cards = sorted({_card(one.stay) for one in shared})
+        whole = await _rated(conn, await store.closed_stays_of_cards(conn, owner, cards))
+        shared = [one for one in whole if one.tariff.needs_history]
+    priced = await store.price_stays(conn, owner, await asyncio.to_thread(_priced_alone, alone), now)
+    return priced + (await _price_shared(conn, owner, shared, now) if shared else 0)
+
+
+async def _rated(conn: Conn, stays: Sequence[ClosedStay]) -> list[_Rated]:
+    """The stays that have a tariff version."""
+    hashes = await tariff_service.in_force(
+        conn, [stay.lot_id for stay in stays], [stay.entry_at for stay in stays], [stay.exit_at for stay in stays]
+    )
+    tariffs = await tariff_service.parsed(conn, sorted({sha256 for sha256 in hashes if sha256 is not None}))
+    rated = []
+    for stay, sha256 in zip(stays, hashes, strict=True):
+        if sha256 is None:
+            _log.warning("stay %d cannot be priced: its lot had no tariff for it", stay.stay_id)
+        else:
+            rated.append(_Rated(stay, sha256, tariffs[sha256]))
+    return rated
+
+
+async def _price_shared(conn: Conn, owner: str, rated: Sequence[_Rated], now: datetime) -> int:
+    """Price stays and move the histories of their cards on, both or neither."""
+    by_card: dict[Card, list[_Rated]] = {}
+    for one in sorted(rated, key=lambda one: (_card(one.stay), one.stay.exit_at, one.stay.stay_id)):
+        by_card.setdefault(_card(one.stay), []).append(one)
+    known = await store.histories(conn, list(by_card))
+    settled = await asyncio.to_thread(_settled, by_card, known)
+    try:
+        # Within the caller's transaction: what it did before stands when this is given up.
+        async with conn.transaction():
+            written = await store.write_histories(conn, owner, [one.history for one in settled], now)
+            failpoint("price.histories")
+            stays = [stay for one in settled if one.card in written for stay in one.priced]
+            priced = await store.price_stays(conn, owner, stays, now)
+            if priced != len(stays):
+                raise _Overtaken
+    except _Overtaken:
+        _log.warning("stays were priced by another worker at the same time; the rest follows in the next pass")
+        return 0
+    failpoint("price.stays")
+    return priced
+
+
+def _settled(by_card: Mapping[Card, Sequence[_Rated]], known: Mapping[Card, CardHistory]) -> list[_Settled]:
+    """The cards of which at least one stay could be priced."""
+    settled = (
+        _settle(known.get(card, CardHistory(*card, version=0, used={}, chains={}, window_s=0)), rated)
+        for card, rated in by_card.items()
+    )
+    return [one for one in settled if one.priced]
+
+
+def _settle(before: CardHistory, rated: Sequence[_Rated]) -> _Settled:
+    history, priced = replace(before, version=before.version + 1), []
+    for one in rated:
+        lot = str(one.stay.lot_id)
+        chain = {"chain": history.chains[lot]} if lot in history.chains else {}
+        account = core.AccountHistory.from_json(json.dumps({**history.used, **chain}))
+        stay = _priced(one, account)
+        if stay is None:
+            continue
+        priced.append(stay)
+        window_s = max(history.window_s, one.tariff.shared_window_s)
+        account.forget_before(int((one.stay.exit_at - HISTORY_KEPT).timestamp()), window_s)
+        used = json.loads(account.to_json())
+        chain = {lot: used.pop("chain")} if "chain" in used else {}
+        history = replace(history, used=used, chains={**history.chains, **chain}, window_s=window_s)
+    return _Settled(history, priced)
+
+
+def _priced_alone(rated: Sequence[_Rated]) -> list[PricedStay]:
+    priced = (_priced(one, None) for one in rated)
+    return [stay for stay in priced if stay is not None]
+
+
+def _priced(one: _Rated, history: core.AccountHistory | None) -> PricedStay | None:
+    """The stay with its fee, or None when the tariff refuses it; then the history is as it was."""
+    stay, sha256, tariff = one
+    try:
+        fee = tariff.settle(
+            entry_s=int(stay.entry_at.timestamp()),
+            exit_s=int(stay.exit_at.timestamp()),
+            vehicle_class=stay.vehicle_class,
+            history=history,
+        )
+    except core.TariffError as error:
+        _log.warning("stay %d cannot be priced: %s", stay.stay_id, error)
+        return None
+    record = json.loads(fee.to_json())
+    return PricedStay(stay.bucket, stay.stay_id, sha256, tariff.tzdata_version, fee.fee_minor, record)
+
+
+def _card(stay: ClosedStay) -> Card:
+    return stay.bucket, stay.card_id

@@ -1,0 +1,50 @@
+"""Which version of a lot's tariff prices a stay: the one in force at its entry, or at its exit if that one says so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class VersionAt(StrEnum):
+    """Which end of a stay chooses the version (PTL/1, S19)."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A version that a lot has from `valid_from` on; it may itself be valid in [version_from, version_to) only."""
+
+    lot_id: int
+    valid_from: datetime
+    sha256: bytes
+    version_at: VersionAt
+    version_from: datetime | None
+    version_to: datetime | None
+
+    def covers(self, at: datetime) -> bool:
+        """Whether the version may be in force at this instant."""
+        return (
+            self.valid_from <= at
+            and (self.version_from is None or self.version_from <= at)
+            and (self.version_to is None or at < self.version_to)
+        )
+
+
+def version_for(assignments: Sequence[Assignment], *, entry_at: datetime, exit_at: datetime) -> bytes | None:
+    """The hash of the version that prices the whole stay, of one lot's assignments in order of their beginning.
+
+    The version in force at the exit does when it is one that counts back (`version_at: exit`), else the one in force at
+    the entry. In force is the last one assigned of those that are valid at the instant.
+    """
+    leaving = _in_force(assignments, exit_at)
+    if leaving is not None and leaving.version_at is VersionAt.EXIT:
+        return leaving.sha256
+    entering = _in_force(assignments, entry_at)
+    return None if entering is None else entering.sha256
+
+
+def _in_force(assignments: Sequence[Assignment], at: datetime) -> Assignment | None:
+    return next((one for one in reversed(assignments) if one.covers(at)), None)

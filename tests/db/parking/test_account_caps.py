@@ -1,0 +1,251 @@
+"""Tariffs that count over a card's stays: settled in order, each use once, whoever is killed or late."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from parkflow import core
+from parkflow.db.tx import tx
+from parkflow.invariants import prices
+from parkflow.kit.ids import bucket_of, new_id
+from parkflow.parking.pricing import STAYS_PRICED_PER_PASS_MAX, price_closed
+from parkflow.tariff import service as tariff_service
+from tests import seed
+from tests.db.parking.conftest import Lot
+from tests.street import open_lot
+
+DAY = 24 * 60
+
+
+def tariff(ident: str, *, of_plan: str = "", of_tariff: str = "") -> str:
+    """180 an hour in Charlottesville, with the given rules."""
+    return (
+        f"{{ptl: 1, id: {ident}, currency: USD, minor_exponent: 2, timezone: America/New_York, {of_tariff}"
+        f" plans: [{{id: p, {of_plan} cycle: stay, edge: split,"
+        " bands: [{id: all, ladder: [{unit: 60, price: 180}]}]}]}"
+    )
+
+
+DAILY = 'caps: [{max: 400, over: {daily: "00:00"}, scope: account, pool: city}],'
+
+
+async def furnish(lot: Lot, reference: str, text: str) -> int:
+    """Another lot of the operator, with this tariff from the first instant on."""
+    async with tx(lot.pool) as conn:
+        lot_id, _ = await open_lot(conn, lot.operator_id, reference, lot.start)
+        version = await tariff_service.publish(conn, operator_id=lot.operator_id, source=text, now=lot.start)
+        await tariff_service.assign(
+            conn,
+            operator_id=lot.operator_id,
+            lot_id=lot_id,
+            sha256=version.sha256,
+            valid_from=lot.start - timedelta(days=5),
+            now=lot.start,
+        )
+    return lot_id
+
+
+async def close(lot: Lot, card_id: int, *stays: tuple[int, int, int]) -> None:
+    """Closed stays of the card as (lot, minute of entry, minute of exit), which wait for their price."""
+    idents = [new_id(bucket_of(card_id)) for _ in stays]
+    async with tx(lot.pool) as conn:
+        await conn.execute(
+            "insert into stay (bucket, stay_id, card_id, operator_id, lot_id, vehicle_class, entry_gate_id,"
+            " entry_epoch, entry_seq, entry_at, exit_gate_id, exit_epoch, exit_seq, exit_at, state, currency,"
+            " created_at) select $1, s.stay_id, $2, $3, s.lot_id, 'car', 1, 1, 1, s.entry_at, 1, 1, 2, s.exit_at,"
+            " 'closed', 'USD', $4"
+            " from unnest($5::bigint[], $6::bigint[], $7::timestamptz[], $8::timestamptz[])"
+            " as s (stay_id, lot_id, entry_at, exit_at)",
+            bucket_of(card_id),
+            card_id,
+            lot.operator_id,
+            lot.start,
+            idents,
+            [lot_id for lot_id, _, _ in stays],
+            [lot.at(entry) for _, entry, _ in stays],
+            [lot.at(leaving) for _, _, leaving in stays],
+        )
+
+
+async def price(lot: Lot, owner: str = seed.OWNER) -> int:
+    async with tx(lot.pool) as conn:
+        return await price_closed(conn, owner=owner, buckets=lot.buckets, now=lot.start)
+
+
+async def fees(lot: Lot, card_id: int) -> list[int | None]:
+    """The fees of the card's stays in order of exit; None: not priced."""
+    async with lot.pool.acquire() as conn:
+        rows = await conn.fetch("select fee_minor from stay where card_id = $1 order by exit_at, stay_id", card_id)
+    return [row["fee_minor"] for row in rows]
+
+
+async def history(lot: Lot, card_id: int) -> tuple[int, core.AccountHistory]:
+    """The version of the card's history, and what it says for all lots."""
+    async with lot.pool.acquire() as conn:
+        row = await conn.fetchrow("select version, used from account_history where card_id = $1", card_id)
+    assert row is not None
+    return row["version"], core.AccountHistory.from_json(json.dumps(row["used"]))
+
+
+def replayed(text: str, lot: Lot, stays: Sequence[tuple[int, int]]) -> tuple[list[int], core.AccountHistory]:
+    """What the core itself makes of the stays, one after the other."""
+    account, loaded = core.AccountHistory(), core.Tariff.load(text)
+    due = [
+        loaded.settle(
+            entry_s=int(lot.at(entry).timestamp()), exit_s=int(lot.at(leaving).timestamp()), history=account
+        ).fee_minor
+        for entry, leaving in stays
+    ]
+    return due, account
+
+
+async def differing(lot: Lot) -> int:
+    """Stays whose record no longer gives their fee (I-14)."""
+    async with lot.pool.acquire() as conn:
+        return await prices.count_differing(conn)
+
+
+async def test_stays_of_a_card_share_a_cap_in_order_of_exit_over_passes_and_within_one(lot: Lot) -> None:
+    text = tariff("t", of_plan=DAILY)
+    place = await furnish(lot, "b", text)
+    card_id = (await lot.driver()).card_id
+    await close(lot, card_id, (place, 200, 250), (place, 0, 60), (place, 100, 180))
+    assert await price(lot) == 3
+    assert await fees(lot, card_id) == [180, 220, 0]
+    await close(lot, card_id, (place, 300, 301), (place, DAY, DAY + 60))
+    assert await price(lot) == 2
+    assert await fees(lot, card_id) == [180, 220, 0, 0, 180]
+    assert await price(lot) == 0
+    version, used = await history(lot, card_id)
+    stays = [(0, 60), (100, 180), (200, 250), (300, 301), (DAY, DAY + 60)]
+    assert (version, used.to_json()) == (2, replayed(text, lot, stays)[1].to_json())
+    assert await differing(lot) == 0
+
+
+async def test_a_record_with_another_history_is_found(lot: Lot) -> None:
+    place = await furnish(lot, "b", tariff("t", of_plan=DAILY))
+    card_id = (await lot.driver()).card_id
+    await close(lot, card_id, (place, 0, 60), (place, 100, 280))
+    await price(lot)
+    assert await differing(lot) == 0
+    async with tx(lot.pool) as conn:
+        await conn.execute("update stay set fee_lines = fee_lines - 'history' where card_id = $1", card_id)
+    assert await differing(lot) == 1
+
+
+async def test_a_late_stay_is_settled_when_it_arrives_and_changes_no_other(lot: Lot) -> None:
+    place = await furnish(lot, "b", tariff("t", of_plan=DAILY))
+    card_id = (await lot.driver()).card_id
+    await close(lot, card_id, (place, 100, 200))
+    await price(lot)
+    await close(lot, card_id, (place, 0, 60))
+    await price(lot)
+    assert await fees(lot, card_id) == [40, 360]
+    assert await differing(lot) == 0
+
+
+async def test_a_pool_spans_lots_and_tariffs_but_a_re_entry_is_to_the_same_lot(lot: Lot) -> None:
+    again = "reentry: {within: 60, mode: continue},"
+    here = await furnish(lot, "b", tariff("t1", of_plan=DAILY, of_tariff=again))
+    there = await furnish(lot, "c", tariff("t2", of_plan=DAILY, of_tariff=again))
+    card_id = (await lot.driver()).card_id
+    # 0-60 here; 70-100 there is no continuation of it; 90-110 here is: 110 minutes from 0 on are two hours.
+    await close(lot, card_id, (here, 0, 60), (there, 70, 100), (here, 90, 110))
+    assert await price(lot) == 3
+    assert await fees(lot, card_id) == [180, 180, 0]
+    assert await differing(lot) == 0
+    async with lot.pool.acquire() as conn:
+        chains = await conn.fetchval("select chains from account_history where card_id = $1", card_id)
+    assert sorted(chains) == sorted([str(here), str(there)])
+
+
+async def test_free_minutes_of_a_day_are_given_once(lot: Lot) -> None:
+    place = await furnish(lot, "b", tariff("t", of_plan="free: {minutes: 90, per: day},"))
+    card_id = (await lot.driver()).card_id
+    await close(lot, card_id, (place, 0, 60), (place, 100, 160), (place, DAY, DAY + 60))
+    assert await price(lot) == 3
+    assert await fees(lot, card_id) == [0, 180, 0]
+
+
+async def test_a_stay_that_cannot_be_priced_holds_up_neither_its_card_nor_others(lot: Lot) -> None:
+    place = await furnish(lot, "b", tariff("t", of_plan=f"if: {{minutes: {{lt: 120}}}}, {DAILY}"))
+    one, other = (await lot.driver()).card_id, (await lot.driver()).card_id
+    await close(lot, one, (place, 0, 120), (place, 130, 190))
+    await close(lot, other, (place, 0, 120))
+    assert await price(lot) == 1
+    assert (await fees(lot, one), await fees(lot, other)) == ([None, 180], [None])
+    assert await price(lot) == 0
+    async with lot.pool.acquire() as conn:
+        assert await conn.fetchval("select array_agg(card_id) from account_history") == [one]
+
+
+async def test_tariffs_over_one_stay_touch_no_history(lot: Lot) -> None:
+    card_id = (await lot.driver()).card_id
+    await close(lot, card_id, (lot.lot_id, 0, 60))
+    assert await price(lot) == 1
+    async with lot.pool.acquire() as conn:
+        assert await conn.fetchval("select count(*) from account_history") == 0
+
+
+async def test_a_pass_that_is_cut_takes_a_card_with_its_earlier_stays(lot: Lot) -> None:
+    text = tariff("t", of_plan=DAILY)
+    place = await furnish(lot, "b", text)
+    card_id = (await lot.driver()).card_id
+    stays = [(minute, minute + 1) for minute in range(0, 10 * (STAYS_PRICED_PER_PASS_MAX + 100), 10)]
+    await close(lot, card_id, *[(place, *stay) for stay in reversed(stays)])
+    assert await price(lot) == len(stays)
+    assert await fees(lot, card_id) == replayed(text, lot, stays)[0]
+    # Some 35 days are over: what ended before the last of them is forgotten.
+    _, used = await history(lot, card_id)
+    assert len(json.loads(used.to_json())["uses"]["pool/city"]["windows"]) <= 38
+
+
+async def test_workers_that_price_at_once_apply_each_stay_once(lot: Lot) -> None:
+    text = tariff("t", of_plan=DAILY)
+    place = await furnish(lot, "b", text)
+    cards = [(await lot.driver()).card_id for _ in range(3)]
+    stays = [(minute, minute + 20) for minute in range(0, 5 * DAY, 200)]
+    for start in range(0, len(stays), 6):
+        for card_id in cards:
+            await close(lot, card_id, *[(place, *stay) for stay in stays[start : start + 6]])
+        counts = await asyncio.gather(*(price(lot) for _ in range(4)))
+        assert sum(counts) == len(cards) * len(stays[start : start + 6])
+    due, account = replayed(text, lot, stays)
+    for card_id in cards:
+        assert await fees(lot, card_id) == due
+        assert (await history(lot, card_id))[1].to_json() == account.to_json()
+    assert await differing(lot) == 0
+
+
+async def test_a_worker_that_lost_its_lease_moves_no_history(lot: Lot) -> None:
+    place = await furnish(lot, "b", tariff("t", of_plan=DAILY))
+    card_id = (await lot.driver()).card_id
+    await close(lot, card_id, (place, 0, 60))
+    assert await price(lot, owner="stranger") == 0
+    async with lot.pool.acquire() as conn:
+        assert await conn.fetchval("select count(*) from account_history") == 0
+
+
+@pytest.mark.parametrize("failpoint", ["price.histories", "price.stays"])
+async def test_a_worker_killed_between_the_statements_has_done_nothing(lot: Lot, dsn: str, failpoint: str) -> None:
+    text = tariff("t", of_plan=DAILY)
+    place = await furnish(lot, "b", text)
+    card_id = (await lot.driver()).card_id
+    await close(lot, card_id, (place, 0, 60), (place, 100, 280))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.price_process", dsn, seed.OWNER, lot.start.isoformat()),
+        env={**os.environ, "PARKFLOW_FAILPOINT": f"{failpoint}:kill9"},
+    )
+    assert await process.wait() == -signal.SIGKILL
+    assert await fees(lot, card_id) == [None, None]
+    assert await price(lot) == 2
+    due, account = replayed(text, lot, [(0, 60), (100, 280)])
+    assert await fees(lot, card_id) == due == [180, 220]
+    version, used = await history(lot, card_id)
+    assert (version, used.to_json()) == (1, account.to_json())
