@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "invariants": ("parkflow.day_commands", "invariants", "Check everything that must never be false."),
     "keys": ("parkflow.keys_commands", "keys", "Make, check, list and rotate keys."),
     "operator": ("parkflow.operator_commands", "operator", "Make operators."),
+    "receipt": ("parkflow.receipt_commands", "receipt", "Recompute, show and export fee receipts."),
     "reconcile": ("parkflow.day_commands", "reconcile", "Compare our book with a channel's bill."),
     "demo": ("parkflow.demo.cli", "demo", "Run a real day of parking through the whole chain."),
     "worker": ("parkflow.day_commands", "worker", "Run the pipelines and the schedule."),

@@ -1,0 +1,1 @@
+"""Fee receipts: documents from which anyone can compute a fee again, and their checking and showing."""
