@@ -10,7 +10,10 @@ import click
 from parkflow.kit.errors import ParkflowError
 from parkflow.kit.ids import from_text
 from parkflow.receipt.document import DOCUMENT_BYTES_MAX, Receipt, ReceiptUnreadable, read
+from parkflow.receipt.terminal import as_text
+from parkflow.receipt.texts import LANGUAGE_DEFAULT, TEXTS
 from parkflow.receipt.verify import Outcome, verify
+from parkflow.receipt.words import statement
 
 EXIT_CHECK_FAILED: Final = 1
 EXIT_UNREADABLE: Final = 2
@@ -55,6 +58,31 @@ def verify_file(file: Path, as_json: bool) -> None:
     outcome = verify(found)
     click.echo(_as_json(found, outcome) if as_json else _as_text(found, outcome))
     if not outcome.same:
+        raise SystemExit(EXIT_CHECK_FAILED)
+
+
+@receipt.command()
+@click.argument("file", type=_FILE)
+@click.option("--lang", "language", type=click.Choice(sorted(TEXTS)), default=LANGUAGE_DEFAULT, show_default=True)
+@click.option("--html", "page", type=_OUT, help="Write a page that needs nothing else, in place of text.")
+@click.option("--pdf", type=_OUT, help="Write a PDF, in place of text.")
+def show(*, file: Path, language: str, page: Path | None, pdf: Path | None) -> None:
+    """Show the receipt in FILE (- is standard input) to people, after computing it again; exit code as of `verify`."""
+    told = statement(_read(file), language)
+    # The makers of pages and PDFs are loaded only where one is made.
+    if page is not None:
+        from parkflow.receipt.page import as_page
+
+        _write(page, as_page(told).encode())
+        click.echo(f"{page}: {told.verdict}")
+    if pdf is not None:
+        from parkflow.receipt.pdf import as_pdf
+
+        _write(pdf, as_pdf(told))
+        click.echo(f"{pdf}: {told.verdict}")
+    if page is None and pdf is None:
+        click.echo(as_text(told))
+    if not told.right:
         raise SystemExit(EXIT_CHECK_FAILED)
 
 
