@@ -21,6 +21,7 @@ from parkflow.api import (
     lot_qr,
     operator,
     operator_cards,
+    receipts,
     returns,
     system,
 )
@@ -46,6 +47,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     gate.router,
     operator.router,
     operator_cards.router,
+    receipts.router,
     lot_channel.router,
     lot_qr.router,
     days.router,

@@ -22,12 +22,13 @@ class Permission(StrEnum):
     TOKENS = "tokens"
     FREEZE_CARDS = "freeze_cards"
     SEE_DAYS = "see_days"
+    SEE_RECEIPTS = "see_receipts"
 
 
 _ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.ADMIN: frozenset(Permission),
-    Role.SETTLEMENT: frozenset({Permission.SEE_DAYS}),
-    Role.SUPPORT: frozenset({Permission.FREEZE_CARDS}),
+    Role.SETTLEMENT: frozenset({Permission.SEE_DAYS, Permission.SEE_RECEIPTS}),
+    Role.SUPPORT: frozenset({Permission.FREEZE_CARDS, Permission.SEE_RECEIPTS}),
 }
 
 
