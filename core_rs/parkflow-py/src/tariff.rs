@@ -92,6 +92,25 @@ impl Tariff {
         self.0.shared_window_s()
     }
 
+    #[getter]
+    fn valid_from_s(&self) -> Option<i64> {
+        self.0.valid().0
+    }
+
+    #[getter]
+    fn valid_to_s(&self) -> Option<i64> {
+        self.0.valid().1
+    }
+
+    #[getter]
+    fn version_at(&self) -> &'static str {
+        if self.0.version_at_exit() {
+            "exit"
+        } else {
+            "entry"
+        }
+    }
+
     fn instant_s(&self, text: &str) -> Option<i64> {
         self.0.instant_s(text)
     }

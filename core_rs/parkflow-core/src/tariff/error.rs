@@ -61,11 +61,13 @@ pub enum PriceError {
     FeeTooLarge,
     /// The tariff counts over the stays of an account, and a stay was to be priced by itself.
     HistoryNeeded,
+    /// The stay belongs to another version of the tariff.
+    OutsideValidity,
 }
 
 impl PriceError {
     /// All refusals; the place of one is its number, counted from 1.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ExitBeforeEntry,
         Self::InstantOutOfRange,
         Self::StayTooLong,
@@ -73,6 +75,7 @@ impl PriceError {
         Self::TooManyItems,
         Self::FeeTooLarge,
         Self::HistoryNeeded,
+        Self::OutsideValidity,
     ];
 
     /// The number that stands for it in a column; 0 stands for none.
@@ -99,6 +102,7 @@ impl PriceError {
             Self::TooManyItems => "too_many_items",
             Self::FeeTooLarge => "fee_too_large",
             Self::HistoryNeeded => "history_needed",
+            Self::OutsideValidity => "tariff_not_valid",
         }
     }
 }
@@ -116,6 +120,9 @@ impl fmt::Display for PriceError {
             Self::FeeTooLarge => "the fee is larger than a money amount can be; check the prices",
             Self::HistoryNeeded => {
                 "the tariff counts over the stays of an account; settle them in order, with the account's history"
+            }
+            Self::OutsideValidity => {
+                "the tariff is not valid when the stay enters (or leaves, by its `version_at`); use the version of that time"
             }
         })
     }

@@ -249,6 +249,7 @@ impl Tariff {
         if exit_s - entry_s > STAY_SECONDS_MAX {
             return Err(PriceError::StayTooLong);
         }
+        self.refuse_outside_validity(entry_s, exit_s)?;
         Ok((entry_s, exit_s))
     }
 

@@ -27,6 +27,7 @@ mod receipt;
 mod reciprocal;
 mod terms;
 mod text;
+mod validity;
 mod wall;
 
 pub use batch::{Columns, Fees, Instants, Kind, NO_ACCOUNT};

@@ -3,9 +3,12 @@
 use super::calendar::{civil, weekday, Zone};
 use super::compiled::CompiledPlan;
 use super::terms::VoucherKind;
+use super::validity::Validity;
 
 /// A tariff in the language PTL/1, parsed and validated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Two tariffs are equal when their canonical forms are.
+#[derive(Debug, Clone)]
 pub struct Tariff {
     pub(super) id: String,
     pub(super) currency: String,
@@ -22,9 +25,18 @@ pub struct Tariff {
     pub(super) leave: Leave,
     pub(super) reentry_within_s: Option<i64>,
     pub(super) tax: Option<Tax>,
+    pub(super) validity: Validity,
     pub(super) canonical_json: String,
     pub(super) sha256_hex: String,
 }
+
+impl PartialEq for Tariff {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical_json == other.canonical_json
+    }
+}
+
+impl Eq for Tariff {}
 
 /// To which step, and which way, the two instants of a stay are rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

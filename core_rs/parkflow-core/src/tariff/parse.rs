@@ -10,11 +10,12 @@ use super::parse_when::{date_sets, DateSets};
 use super::place::{Fields, Place, PRICE_MINOR_MAX};
 use super::terms::VoucherKind;
 use super::text;
+use super::validity::validity;
 
 const PLANS_MAX: usize = 64;
 
 /// The fields of a tariff. `words` and `source` are for people: what the tariff says and where it is published.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 18] = [
     "ptl",
     "id",
     "words",
@@ -31,6 +32,8 @@ const FIELDS: [&str; 16] = [
     "leave",
     "reentry",
     "tax",
+    "valid",
+    "version_at",
 ];
 
 impl Tariff {
@@ -69,6 +72,7 @@ impl Tariff {
             currency: currency(&fields.required("currency")?)?,
             minor_exponent: exponent(&fields.required("minor_exponent")?)?,
             timezone: timezone.text()?.to_owned(),
+            validity: validity(&fields, &zone)?,
             zone,
             clock: clock(&fields)?,
             compiled: plans.iter().map(CompiledPlan::of).collect(),

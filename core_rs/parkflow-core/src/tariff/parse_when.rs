@@ -82,7 +82,7 @@ pub(super) fn time_of_day_s(place: &Place<'_>) -> Result<i64, TariffError> {
         .ok_or_else(|| place.invalid("needs a time in quotes such as \"08:00\" (\"00:00\" to \"24:00\")"))
 }
 
-fn parse_time_of_day_s(text: &str) -> Option<i64> {
+pub(super) fn parse_time_of_day_s(text: &str) -> Option<i64> {
     let mut seconds: i64 = 0;
     for (part, (limit, unit_s)) in text.split(':').zip([(24, 3_600), (59, 60), (59, 1)]) {
         if part.len() != 2 || !part.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -11,7 +11,7 @@ pub(super) const PRICE_MINOR_MAX: i64 = 1_000_000_000_000;
 const NAME_CHARS_MAX: usize = 100;
 
 /// Fields that the language has and this engine refuses, wherever they stand.
-const FIELDS_NOT_PRICED: [&str; 6] = ["valid", "version_at", "like", "factor_bp", "table", "per_day_max"];
+const FIELDS_NOT_PRICED: [&str; 4] = ["like", "factor_bp", "table", "per_day_max"];
 
 /// A node and the path that leads to it.
 #[derive(Clone)]
