@@ -307,6 +307,7 @@ def _said(fields: LotQrFields | None, refusal: int) -> LotQrFields:
 # `Tariff.load(text)` reads PTL/1 (YAML or JSON) once; `price` gives the fee with its lines, `price_many` only the fees of
 # lists of stays. Instants are seconds since 1970 in UTC, money is minor units of the tariff's currency. They raise
 # `TariffError` with a stable `code`, the `path` of the field (or `stays[n]`) and one line saying what would be right.
+# A text may start from one of the `templates` (name -> text); its `canonical_json` no longer does.
 # `price_batch(stays)` takes any table with the Arrow PyCapsule interface (polars, pyarrow, pandas >= 3, DuckDB) and reads
 # its columns where they lie: `entry` and `exit` (int64 seconds since 1970 UTC, or timestamps with a zone; a begun second
 # counts from its start), optionally `vehicle_class` (text), `tags` (lists of text) and `account` (whole numbers, text or

@@ -10,6 +10,7 @@ from parkflow.core import Fee, Tariff, TariffError
 from parkflow.kit.errors import ParkflowError
 from parkflow.tariff.cases import CaseResult, read_cases, run_cases
 from parkflow.tariff.exchange_commands import COMMANDS
+from parkflow.tariff.templates import ready_texts
 
 EXIT_CHECK_FAILED: Final = 1
 
@@ -90,9 +91,9 @@ def cases(file: Path, as_json: bool) -> None:
 
 
 def load_file(file: Path) -> Tariff:
-    """Read and parse a tariff file. Raises TariffFileInvalid."""
+    """Read and parse a tariff file, which may start from a ready tariff. Raises TariffFileInvalid."""
     try:
-        return Tariff.load(file.read_text(encoding="utf-8"))
+        return Tariff.load(file.read_text(encoding="utf-8"), ready_texts())
     except TariffError as error:
         raise TariffFileInvalid(f"{file}: {error.message}") from None
     except OSError as error:

@@ -13,6 +13,7 @@ from parkflow.operator import service as operator_service
 from parkflow.tariff import store
 from parkflow.tariff.rules import version_for
 from parkflow.tariff.store import NewVersion, TariffVersion, TimetableLine
+from parkflow.tariff.templates import ready_texts
 
 __all__ = ["TariffVersion", "TimetableLine"]
 
@@ -67,16 +68,17 @@ class TariffBusy(ParkflowError):
 async def publish(conn: Conn, *, operator_id: int, source: str, now: datetime) -> TariffVersion:
     """The version made of the PTL/1 text `source`; the same text again gives the same version.
 
+    A text that starts from a ready tariff is kept written out: a later release may bring that one with other prices.
     Raises TariffInvalid, naming the place in the text, and TariffDoesNotFit when the currency is not the operator's.
     """
-    parsed = _checked(source)
+    parsed, kept = _checked(source)
     operator = await operator_service.get(conn, operator_id)
     if parsed.currency != operator.currency:
         raise TariffDoesNotFit(
             f"the tariff is in {parsed.currency}, but the operator's currency is {operator.currency}"
         )
     sha256 = bytes.fromhex(parsed.sha256)
-    new = NewVersion(parsed.id, sha256, source, parsed.currency, parsed.timezone)
+    new = NewVersion(parsed.id, sha256, kept, parsed.currency, parsed.timezone)
     for _ in range(_PUBLISH_TRIES):
         await store.insert_version(conn, operator_id, new, now)
         if (found := await store.version(conn, operator_id, sha256)) is not None:
@@ -152,11 +154,17 @@ async def parsed(conn: Conn, hashes: Sequence[bytes]) -> Mapping[bytes, core.Tar
     return {sha256: _parsed(source) for sha256, source in (await store.sources(conn, hashes)).items()}
 
 
-def _checked(source: str) -> core.Tariff:
+def _checked(source: str) -> tuple[core.Tariff, str]:
+    """The tariff, and the text that gives it without templates."""
     try:
-        return _parsed(source)
+        tariff = core.Tariff.load(source, ready_texts())
     except core.TariffError as error:
         raise TariffInvalid(" ".join(str(error).split())) from error
+    try:
+        _parsed(source)
+    except core.TariffError:
+        return tariff, tariff.canonical_json
+    return tariff, source
 
 
 @lru_cache(maxsize=_PARSED_MAX)

@@ -90,3 +90,190 @@ fn a_bound_of_validity_may_be_missing_or_fall_into_a_skipped_hour() {
         );
     }
 }
+
+/// Whether a text means what another one says without short forms, byte for byte.
+fn assert_same(short: &str, plain: &str) {
+    let (short, plain) = (parsed(short), parsed(plain));
+    assert_eq!(short.canonical_json(), plain.canonical_json());
+    assert_eq!(short.sha256_hex(), plain.sha256_hex());
+}
+
+#[test]
+fn a_tariff_without_short_forms_keeps_its_hash() {
+    let library = concat!(env!("CARGO_MANIFEST_DIR"), "/../../parkflow/tariff/library");
+    for (name, sha256_hex) in [
+        (
+            "cn-beijing-1",
+            "1534440bd6a7a626f6b553aeb9e2ee18460b9aadb7f7b48e5a051d61be18ef46",
+        ),
+        (
+            "cn-hangzhou-core",
+            "fa1d64a7da65c2b3d13bd54fac66a8a560bc89bdb95ae8a59ed09ab2aef21db1",
+        ),
+        (
+            "cn-shenzhen-1",
+            "4935a524397f0f5b6607844aea61abae4c724597a3684d7a907927c7d6d616ef",
+        ),
+        (
+            "us-charlottesville-2017",
+            "f6113d25a5bc72ef343159843442854b90c891bba21f61805685b5796da116b6",
+        ),
+    ] {
+        let text = std::fs::read_to_string(format!("{library}/{name}.yaml")).unwrap();
+        assert_eq!(parsed(&text).sha256_hex(), sha256_hex, "{name}");
+    }
+}
+
+#[test]
+fn a_table_is_a_ladder_of_differences() {
+    let table = "table: [[60, 140], [2h, 280], [7230s, 280]]";
+    let ladder = "{unit: 60, price: 140, for: 60}, {unit: 60, price: 140, for: 60}, {unit: 30s, price: 0, for: 30s}";
+    let rest = "{unit: 60, price: 90}";
+    assert_same(
+        &plans_text(&plan_text("", table)),
+        &plans_text(&plan_text("", &format!("ladder: [{ladder}]"))),
+    );
+    assert_same(
+        &plans_text(&plan_text("", &format!("{table}, ladder: [{rest}]"))),
+        &plans_text(&plan_text("", &format!("ladder: [{ladder}, {rest}]"))),
+    );
+    let tariff = parsed(&plans_text(&plan_text("", &format!("{table}, ladder: [{rest}]"))));
+    for (exit, fee) in [
+        ("01:00", 140),
+        ("01:00:01", 280),
+        ("02:00:30", 280),
+        ("02:00:31", 370),
+        ("03:00:31", 460),
+    ] {
+        let exit = format!("2026-05-04T{exit}");
+        assert_eq!(fee_minor(&tariff, "2026-05-04T00:00", &exit), Ok(fee), "{exit}");
+    }
+}
+
+#[test]
+fn a_plan_like_another_is_its_copy_times_a_factor_under_its_own_fields() {
+    let car = "{id: car, if: {class: [car]}, entry_fee: 50, min: 150, cycle: stay, edge: split, \
+               bands: [{id: day, ladder: [{unit: 60, price: 200, for: 60}, {unit: 60, price: 300}]}], \
+               caps: [{max: [900, null, 1000], over: {daily: \"00:00\"}}]}";
+    // The copy of a copy, before and behind what it is like; a table is multiplied too.
+    let truck = "{id: truck, like: large, if: {class: [truck]}, factor_bp: 10000, min: 0}";
+    let large = "{id: large, like: car, if: {class: [large]}, factor_bp: 15000}";
+    let plain = |id: &str, min: &str| {
+        format!(
+            "{{id: {id}, if: {{class: [{id}]}}, entry_fee: 75, {min}, cycle: stay, edge: split, \
+             bands: [{{id: day, ladder: [{{unit: 60, price: 300, for: 60}}, {{unit: 60, price: 450}}]}}], \
+             caps: [{{max: [1350, null, 1500], over: {{daily: \"00:00\"}}}}]}}"
+        )
+    };
+    assert_same(
+        &plans_text(&format!("{truck}, {car}, {large}")),
+        &plans_text(&format!(
+            "{}, {car}, {}",
+            plain("truck", "min: 0"),
+            plain("large", "min: 225")
+        )),
+    );
+    assert_same(
+        &plans_text(&format!(
+            "{}, {{id: q, like: p, factor_bp: 5000}}",
+            plan_text("", "table: [[60, 140], [90, 160]]")
+        )),
+        &plans_text(&format!(
+            "{}, {}",
+            plan_text("", "table: [[60, 140], [90, 160]]"),
+            plan_text("", "table: [[60, 70], [90, 80]]").replace("id: p", "id: q")
+        )),
+    );
+}
+
+#[test]
+fn per_day_max_is_the_last_cap_and_a_copy_has_its_own() {
+    let cap = |max: i64| format!("{{max: {max}, over: {{daily: \"00:00\"}}}}");
+    let inner = "{max: 500, over: occurrence}";
+    let base = plan_text(&format!("caps: [{inner}], per_day_max: 2400,"), LADDER);
+    let written = |caps: &str, id: &str| plan_text(&format!("caps: [{caps}],"), LADDER).replace("id: p", id);
+    assert_same(
+        &plans_text(&format!(
+            "{base}, {{id: q, like: p, per_day_max: 1000}}, {{id: r, like: p, factor_bp: 20000}}"
+        )),
+        &plans_text(&format!(
+            "{}, {}, {}",
+            written(&format!("{inner}, {}", cap(2_400)), "id: p"),
+            written(&format!("{inner}, {}", cap(1_000)), "id: q"),
+            written(&format!("{{max: 1000, over: occurrence}}, {}", cap(4_800)), "id: r")
+                .replace("price: 200", "price: 400"),
+        )),
+    );
+    assert_same(
+        &plans_text(&plan_text("per_day_max: 2400,", LADDER)),
+        &plans_text(&plan_text(&format!("caps: [{}],", cap(2_400)), LADDER)),
+    );
+}
+
+#[test]
+fn a_short_form_that_cannot_be_written_out_is_refused_where_it_stands() {
+    let plan = plan_text("entry_fee: 145,", LADDER);
+    let with = |copy: &str| tariff_text(&format!("plans: [\n{plan},\n{copy}]"));
+    let table = |rows: &str| plans_text(&plan_text("", &format!("table: {rows}")));
+    let circle = "{id: q, like: r},\n{id: r, like: s},\n{id: s, like: q}";
+    for (text, line, path, word) in [
+        (with("{id: q, like: P}"), 3, "plans[1].like", "did you mean `p`?"),
+        (with("{id: q, like: q}"), 3, "plans[1].like", "circle"),
+        (with(circle), 5, "plans[3].like", "circle"),
+        (with("{id: q, factor_bp: 1}"), 3, "plans[1].factor_bp", "needs `like`"),
+        (
+            with("{id: q, like: p, factor_bp: 5000}"),
+            3,
+            "plans[1].factor_bp",
+            "`entry_fee` of plan `p` is 145",
+        ),
+        (
+            with("{id: q, like: p, factor_bp: -1}"),
+            3,
+            "plans[1].factor_bp",
+            "from 0",
+        ),
+        (with("{like: p}"), 3, "plans[1]", "`id` is missing"),
+        (
+            with("{id: q, like: p, per_day_max: much}"),
+            3,
+            "plans[1].per_day_max",
+            "whole number",
+        ),
+        (table("[]"), 1, "plans[0].bands[0].table", "is empty"),
+        (
+            table("[[60, 140, 1]]"),
+            1,
+            "plans[0].bands[0].table[0]",
+            "such as [60, 140]",
+        ),
+        (
+            table("[[60, 140],\n[60, 150]]"),
+            2,
+            "plans[0].bands[0].table[1][0]",
+            "not longer",
+        ),
+        (
+            table("[[60, 140],\n[90, 100]]"),
+            2,
+            "plans[0].bands[0].table[1][1]",
+            "falls from 140 to 100",
+        ),
+        (
+            plans_text(&plan_text("per_day_max: 5, caps: 7,", LADDER)),
+            1,
+            "plans[0].caps",
+            "needs a list",
+        ),
+    ] {
+        let error = refusal(&text);
+        assert_eq!((error.line, error.path.as_str()), (line, path), "{text}: {error}");
+        assert!(error.message.contains(word), "{text}: {error}");
+    }
+    // What a copy brings along is refused on the line of its author.
+    let inherited = with("{id: q, like: p, bands: [\n{id: b, ladder: 3}]}");
+    assert_eq!(
+        (refusal(&inherited).line, refusal(&inherited).path.as_str()),
+        (4, "plans[1].bands[0].ladder")
+    );
+}

@@ -166,9 +166,9 @@ fn a_refused_text_names_line_and_field_and_what_would_be_right() {
         ),
         (
             simple("like: car,", ladder),
-            "tariff_unsupported",
+            "tariff_invalid",
             "plans[0].like",
-            "not priced",
+            "no plan `car`",
         ),
         (
             simple("", "ladder: [{unit: 0, price: 1}]"),

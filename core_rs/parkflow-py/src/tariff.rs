@@ -4,11 +4,13 @@ mod batch;
 mod columns;
 mod terms;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use parkflow_core::tariff::{self, History, PriceError, Stay};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyMapping;
 
 use crate::errors::{coded_error, coded_error_type};
 
@@ -41,10 +43,17 @@ pub struct Tariff(Arc<tariff::Tariff>);
 #[pymethods]
 impl Tariff {
     #[staticmethod]
-    fn load(py: Python<'_>, text: &str) -> PyResult<Self> {
-        py.detach(|| tariff::Tariff::parse(text))
-            .map(|tariff| Self(Arc::new(tariff)))
-            .map_err(|error| coded_error::<TariffError>(py, error.code, &error.path, error.to_string()))
+    #[pyo3(signature = (text, templates = None))]
+    fn load(py: Python<'_>, text: &str, templates: Option<&Bound<'_, PyMapping>>) -> PyResult<Self> {
+        let texts: Option<HashMap<String, String>> = templates
+            .map(|mapping| mapping.items()?.iter().map(|item| item.extract()).collect())
+            .transpose()?;
+        py.detach(|| match texts {
+            None => tariff::Tariff::parse(text),
+            Some(texts) => tariff::Tariff::parse_with(text, &|name| texts.get(name).cloned()),
+        })
+        .map(|tariff| Self(Arc::new(tariff)))
+        .map_err(|error| coded_error::<TariffError>(py, error.code, &error.path, error.to_string()))
     }
 
     #[getter]

@@ -62,6 +62,14 @@ async def test_a_broken_text_is_refused_in_one_line_and_another_currency_by_name
         await tariff_service.publish(conn, operator_id=yuan, source=TEXT, now=NOW)
 
 
+async def test_a_text_with_a_template_is_kept_written_out(conn: Conn) -> None:
+    owner = await operator(conn)
+    source = "template: us-charlottesville-2017\nid: market-st\ntax: {rate_bp: 500, mode: added}\n"
+    published = await tariff_service.publish(conn, operator_id=owner, source=source, now=NOW)
+    kept = (await tariff_service.parsed(conn, [published.sha256]))[published.sha256]
+    assert (kept.id, kept.sha256) == ("market-st", published.sha256.hex())
+
+
 async def test_each_instant_has_the_version_that_was_in_force(conn: Conn) -> None:
     owner = await operator(conn)
     place = await lot(conn, owner)

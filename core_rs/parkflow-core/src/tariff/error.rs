@@ -5,7 +5,7 @@ use std::fmt;
 /// A tariff text that is refused, or that of an account's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TariffError {
-    /// `tariff_syntax`, `tariff_invalid`, `tariff_unsupported` or `history_invalid`.
+    /// `tariff_syntax`, `tariff_invalid` or `history_invalid`.
     pub code: &'static str,
     /// The field, such as `plans[0].bands[1].ladder[0].unit`; empty for the whole text.
     pub path: String,
@@ -42,6 +42,41 @@ pub(super) fn shown(text: &str) -> String {
         piece.push('…');
     }
     piece
+}
+
+/// `, did you mean …?` when one of the known names is spelled almost like this one.
+pub(super) fn near(name: &str, known: &[&str]) -> String {
+    if name.len() > SHOWN_CHARS_MAX {
+        return String::new();
+    }
+    let letters_differ_max = if name.len() < 4 { 1 } else { 2 };
+    let nearest = known
+        .iter()
+        .map(|other| (letters_that_differ(name, other), other))
+        .min();
+    match nearest {
+        Some((differ, other)) if differ <= letters_differ_max => format!(", did you mean `{}`?", shown(other)),
+        _ => String::new(),
+    }
+}
+
+/// The edit distance of Levenshtein.
+fn letters_that_differ(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
+    for (index, from) in left.chars().enumerate() {
+        let mut before = index;
+        if let Some(first) = row.first_mut() {
+            *first = index.saturating_add(1);
+        }
+        let mut beside = index.saturating_add(1);
+        for (to, cell) in right.chars().zip(row.iter_mut().skip(1)) {
+            let replaced = before.saturating_add(usize::from(from != to));
+            before = *cell;
+            *cell = replaced.min(before.saturating_add(1)).min(beside.saturating_add(1));
+            beside = *cell;
+        }
+    }
+    row.last().copied().unwrap_or(0)
 }
 
 /// A stay that a valid tariff does not price.

@@ -25,6 +25,8 @@ mod place;
 mod quick;
 mod receipt;
 mod reciprocal;
+mod sugar;
+mod template;
 mod terms;
 mod text;
 mod validity;

@@ -7,15 +7,15 @@ use super::error::TariffError;
 use super::model::{Choose, Clock, Direction, Leave, Rounding, RoundingMode, Tariff, Tax};
 use super::parse_plan;
 use super::parse_when::{date_sets, DateSets};
-use super::place::{Fields, Place, PRICE_MINOR_MAX};
+use super::place::{Fields, Place, PLANS_MAX, PRICE_MINOR_MAX};
+use super::sugar;
+use super::template;
 use super::terms::VoucherKind;
-use super::text;
+use super::text::{self, Node, TEXT_BYTES_MAX};
 use super::validity::validity;
 
-const PLANS_MAX: usize = 64;
-
 /// The fields of a tariff. `words` and `source` are for people: what the tariff says and where it is published.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "ptl",
     "id",
     "words",
@@ -34,16 +34,28 @@ const FIELDS: [&str; 18] = [
     "tax",
     "valid",
     "version_at",
+    "template",
 ];
 
 impl Tariff {
-    /// Parses a tariff text (YAML or JSON).
+    /// Parses a tariff text (YAML or JSON) that starts from no template.
     ///
     /// # Errors
-    /// `tariff_syntax` when the text is not readable, `tariff_invalid` when it breaks a rule of the language,
-    /// `tariff_unsupported` when it uses a part of the language that is not priced here.
+    /// `tariff_syntax` when the text is not readable, `tariff_invalid` when it breaks a rule of the language.
     pub fn parse(text: &str) -> Result<Self, TariffError> {
-        let root = text::read(text)?;
+        Self::parse_tree(template::write_out(text::read(text)?, None)?)
+    }
+
+    /// Parses a tariff text whose `template`, if it names one, is the tariff text that `template` gives for the name.
+    ///
+    /// # Errors
+    /// As [`Tariff::parse`]; what is wrong in a template is told on the line that names it.
+    pub fn parse_with(text: &str, template: &dyn Fn(&str) -> Option<String>) -> Result<Self, TariffError> {
+        Self::parse_tree(template::write_out(text::read(text)?, Some(template))?)
+    }
+
+    fn parse_tree(written: Node) -> Result<Self, TariffError> {
+        let root = sugar::write_out(written)?;
         let place = Place::root(&root);
         let fields = place.fields(&FIELDS)?;
         fields.required("ptl")?.integer(1, 1)?;
@@ -67,6 +79,12 @@ impl Tariff {
             },
         )?;
         let canonical_json = canonical::json(&root);
+        if canonical_json.len() > TEXT_BYTES_MAX {
+            let bytes = canonical_json.len();
+            return Err(place.invalid(format!(
+                "written out, the tariff has {bytes} bytes; at most {TEXT_BYTES_MAX} are read"
+            )));
+        }
         Ok(Self {
             id: id.to_owned(),
             currency: currency(&fields.required("currency")?)?,

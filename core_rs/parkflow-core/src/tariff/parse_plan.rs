@@ -4,10 +4,9 @@ use super::calendar::DAY_S;
 use super::error::{shown, TariffError};
 use super::model::{Band, Cap, Condition, Cycle, Edge, Free, Grace, Length, Over, Plan, Restart, Step};
 use super::parse_when::{condition, time_of_day_s, weekday_and_time, whens, DateSets};
-use super::place::{Fields, Place, DURATION_SECONDS_MAX};
+use super::place::{Fields, Place, DURATION_SECONDS_MAX, STEPS_MAX};
 
 const BANDS_MAX: usize = 64;
-const STEPS_MAX: usize = 64;
 const CAPS_MAX: usize = 16;
 const WINDOW_LIMITS_MAX: usize = 400;
 /// With prices up to 10^12 and units up to 4 * 10^8 seconds no product leaves 128 bits.
@@ -48,6 +47,10 @@ fn plan(place: &Place<'_>, names: &Names<'_>) -> Result<Plan, TariffError> {
         "bands",
         "caps",
         "min",
+        // Short forms: written out before, named here for who misspells them.
+        "like",
+        "factor_bp",
+        "per_day_max",
     ])?;
     let edge =
         fields
@@ -178,7 +181,7 @@ fn band_drafts(place: &Place<'_>, dates: &DateSets) -> Result<Vec<BandDraft>, Ta
 }
 
 fn band_draft(place: &Place<'_>, dates: &DateSets) -> Result<BandDraft, TariffError> {
-    let fields = place.fields(&["id", "when", "ladder", "loop", "restart"])?;
+    let fields = place.fields(&["id", "when", "ladder", "table", "loop", "restart"])?;
     let mut ladder = Vec::new();
     let mut prices = Vec::new();
     let mut from_s = 0_i64;

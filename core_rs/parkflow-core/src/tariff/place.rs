@@ -1,6 +1,6 @@
 //! A node of the tariff text with its path, and the typed ways to read it; every refusal names both.
 
-use super::error::{shown, TariffError};
+use super::error::{near, shown, TariffError};
 use super::text::{Node, Value};
 
 /// Longest duration a tariff may name: ten years.
@@ -10,8 +10,9 @@ pub(super) const PRICE_MINOR_MAX: i64 = 1_000_000_000_000;
 /// Longest name of a tariff, plan, band, class, tag or pool.
 const NAME_CHARS_MAX: usize = 100;
 
-/// Fields that the language has and this engine refuses, wherever they stand.
-const FIELDS_NOT_PRICED: [&str; 4] = ["like", "factor_bp", "table", "per_day_max"];
+/// Most plans of a tariff, and most steps of a ladder.
+pub(super) const PLANS_MAX: usize = 64;
+pub(super) const STEPS_MAX: usize = 64;
 
 /// A node and the path that leads to it.
 #[derive(Clone)]
@@ -34,6 +35,15 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// A node that is not reached from the root.
+    pub fn at(node: &'a Node, path: String) -> Self {
+        Self { node, path }
+    }
+
+    pub fn line(&self) -> usize {
+        self.node.line
+    }
+
     /// A refusal at this place.
     pub fn invalid(&self, message: impl Into<String>) -> TariffError {
         TariffError {
@@ -41,14 +51,6 @@ impl<'a> Place<'a> {
             path: self.path.clone(),
             line: self.node.line,
             message: message.into(),
-        }
-    }
-
-    /// A refusal of something the language has and this engine does not price.
-    pub fn unsupported(&self, message: impl Into<String>) -> TariffError {
-        TariffError {
-            code: "tariff_unsupported",
-            ..self.invalid(message)
         }
     }
 
@@ -63,10 +65,12 @@ impl<'a> Place<'a> {
                     node,
                     path: join(&self.path, name),
                 };
-                if FIELDS_NOT_PRICED.contains(&name.as_str()) {
-                    return Err(place.unsupported("this field of the language is not priced by this engine; remove it"));
-                }
-                return Err(place.invalid(format!("unknown field; known here: {}", known.join(", "))));
+                let stop = if near(name, known).is_empty() { ";" } else { "" };
+                return Err(place.invalid(format!(
+                    "unknown field{}{stop} known here: {}",
+                    near(name, known),
+                    known.join(", ")
+                )));
             }
         }
         Ok(Fields {

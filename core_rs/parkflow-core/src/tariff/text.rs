@@ -15,21 +15,100 @@ const DEPTH_MAX: usize = 24;
 const FIELDS_MAX: usize = 256;
 
 /// One value of the text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Value {
     Map(Vec<(String, Node)>),
     List(Vec<Node>),
     Text(String),
     Integer(i64),
     Boolean(bool),
+    #[default]
     Null,
 }
 
 /// A value and the line it stands on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Node {
     pub line: usize,
     pub value: Value,
+}
+
+impl Node {
+    /// A field of a map.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        match &self.value {
+            Value::Map(entries) => entries.iter().find(|(entry, _)| entry == name).map(|(_, node)| node),
+            _ => None,
+        }
+    }
+
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Node> {
+        match &mut self.value {
+            Value::Map(entries) => entries
+                .iter_mut()
+                .find(|(entry, _)| entry == name)
+                .map(|(_, node)| node),
+            _ => None,
+        }
+    }
+
+    /// A field of a map if it is text.
+    pub fn text_at(&self, name: &str) -> Option<String> {
+        match self.get(name).map(|node| &node.value) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// The items of a list that is a field of a map; none of anything else.
+    pub fn items_mut(&mut self, name: &str) -> impl Iterator<Item = &mut Node> {
+        match self.get_mut(name).map(|node| &mut node.value) {
+            Some(Value::List(items)) => items.iter_mut(),
+            _ => [].iter_mut(),
+        }
+    }
+
+    /// Removes a field of a map.
+    pub fn take(&mut self, name: &str) -> Option<Node> {
+        match &mut self.value {
+            Value::Map(entries) => {
+                let index = entries.iter().position(|(entry, _)| entry == name)?;
+                Some(entries.remove(index).1)
+            }
+            _ => None,
+        }
+    }
+
+    /// Adds a field that the map does not have.
+    pub fn put(&mut self, name: &str, node: Node) {
+        if let Value::Map(entries) = &mut self.value {
+            entries.push((name.to_owned(), node));
+        }
+    }
+
+    /// Says that everything below stands on one line.
+    pub fn move_to_line(&mut self, line: usize) {
+        self.line = line;
+        match &mut self.value {
+            Value::Map(entries) => entries.iter_mut().for_each(|(_, node)| node.move_to_line(line)),
+            Value::List(items) => items.iter_mut().for_each(|node| node.move_to_line(line)),
+            _ => {}
+        }
+    }
+
+    /// A lower bound of the bytes of the canonical form, in which a value takes two with its comma.
+    pub fn bytes_min(&self) -> usize {
+        let below: usize = match &self.value {
+            Value::Map(entries) => entries
+                .iter()
+                .map(|(name, node)| name.len().saturating_add(node.bytes_min()))
+                .sum(),
+            Value::List(items) => items.iter().map(Node::bytes_min).sum(),
+            Value::Text(text) => text.len(),
+            _ => 0,
+        };
+        below.saturating_add(2)
+    }
 }
 
 /// A list or map whose end has not come yet.
