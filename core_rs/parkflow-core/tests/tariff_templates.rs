@@ -101,7 +101,7 @@ fn a_template_that_cannot_be_used_is_refused_on_the_line_that_names_it() {
         (
             "template: city\nid: t\nplans: [{id: car, edge: round}]",
             3,
-            "plans[1].edge",
+            "plans[0].edge",
             "split",
         ),
         (

@@ -142,7 +142,7 @@ fn a_refused_text_names_line_and_field_and_what_would_be_right() {
     for (text, code, path, word) in [
         (String::new(), "tariff_syntax", "", "empty"),
         ("ptl: [".to_owned(), "tariff_syntax", "", "YAML"),
-        ("ptl: 2".to_owned(), "tariff_invalid", "ptl", "from 1 to 1"),
+        ("needs 1".to_owned(), "tariff_invalid", "ptl", "from 1 to 1"),
         ("ptl: 1\nptl: 1".to_owned(), "tariff_syntax", "", "twice"),
         ("ptl: 1\nx: &a 1".to_owned(), "tariff_syntax", "", "anchors"),
         ("ptl: 1\n---\nptl: 1".to_owned(), "tariff_syntax", "", "second document"),
@@ -197,7 +197,7 @@ fn a_refused_text_names_line_and_field_and_what_would_be_right() {
         (
             simple("", "ladder: [{unit: 30, price: 99999999999999999999}]"),
             "tariff_syntax",
-            "",
+            "plans[0].bands[0].ladder[0].price",
             "too large",
         ),
         (

@@ -16,6 +16,7 @@ parkflow_fuzz::target!(check, seeds);
 
 /// What stands before the text: the stay that is priced, and what the driver has beside it.
 const STAY_BYTES: usize = 10;
+const TEN_YEARS_S: i64 = 3_652 * 86_400;
 
 fn check(bytes: &[u8]) {
     let mut choices = Choices(bytes);
@@ -30,9 +31,11 @@ fn check(bytes: &[u8]) {
         value: i64::from(choices.byte()) * 10,
     };
     let text = String::from_utf8_lossy(choices.0);
-    let Ok(tariff) = Tariff::parse(&text) else {
+    let Ok(tariff) = Tariff::parse_with(&text, &template) else {
         return;
     };
+    // Without templates the text means the same or is refused.
+    assert!(Tariff::parse(&text).is_ok_and(|plain| plain == tariff) || text.contains("template"));
     let again = Tariff::parse(tariff.canonical_json()).expect("the canonical form is a tariff");
     assert_eq!(again.canonical_json(), tariff.canonical_json());
     assert_eq!(again.sha256_hex(), tariff.sha256_hex());
@@ -43,6 +46,23 @@ fn check(bytes: &[u8]) {
         tags,
     };
     check_stay(&tariff, &again, &stay, voucher);
+    let years = Stay {
+        exit_s: entry_s + TEN_YEARS_S,
+        ..stay
+    };
+    assert_eq!(again.price(&years), tariff.price(&years));
+    for warning in tariff.warnings() {
+        assert!(!warning.message.contains(char::is_control));
+    }
+}
+
+/// A whole tariff, and a text that names itself.
+fn template(name: &str) -> Option<String> {
+    match name {
+        "rich" => Some(RICH.to_owned()),
+        "loop" => Some("{template: loop}".to_owned()),
+        _ => None,
+    }
 }
 
 fn check_stay(tariff: &Tariff, again: &Tariff, stay: &Stay<'_>, voucher: Voucher) {
@@ -84,8 +104,8 @@ fn seeds() -> Vec<Vec<u8>> {
     let library = paths.iter().map(|path| fs::read_to_string(path).expect("text"));
     let texts = library
         .flat_map(|text| [without_comments(&text), text])
-        .chain([RICH.to_owned()]);
-    let texts = texts.inspect(|text| assert_eq!(Tariff::parse(text).err(), None, "a seed is a tariff"));
+        .chain([RICH.to_owned(), SHORT.to_owned()]);
+    let texts = texts.inspect(|text| assert_eq!(Tariff::parse_with(text, &template).err(), None, "a seed is a tariff"));
     let stays = [
         [89, 234, 32, 0, 1, 0, 1, 0, 0, 0],
         [106, 220, 16, 200, 40, 7, 0, 1, 1, 3],
@@ -110,4 +130,9 @@ ladder: [{unit: 1h, price: 200, for: 2h, bill: 30}, {unit: 20s, price: 3, for: 1
 caps: [{max: 900, over: {every: 24h}}, {max: [400, 500], over: {daily: "05:00"}, bands: [a], scope: account, pool: city}]},
 {id: lost, if: {tag: [lost]}, cycle: {every: 24h}, edge: split, bands: [{id: all, ladder: [{unit: all, price: 5000}]}]},
 {id: sum, cycle: stay, edge: total, grace: {minutes: 5, strict: true}, bands: [{id: all, ladder: [{unit: 7, price: 5}]}]}]}
+"#;
+
+const SHORT: &str = r#"{template: rich, id: short, valid: {from: 1970-01-02, to: 2099-12-31T23:00}, version_at: entry,
+plans: [{id: van, like: car, factor_bp: 15000, if: {class: [large]}}, {id: car, cycle: stay, edge: split, per_day_max: 2400,
+bands: [{id: day, when: {from: 08:00, to: 20:00}, table: [[60, 140], [2h, 280]], ladder: [{unit: 30, price: 60}]}]}]}
 "#;

@@ -44,6 +44,16 @@ pub(super) fn shown(text: &str) -> String {
     piece
 }
 
+/// The path of a field below another one.
+pub(super) fn join(path: &str, name: &str) -> String {
+    let name = shown(name);
+    if path.is_empty() {
+        name
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
 /// `, did you mean …?` when one of the known names is spelled almost like this one.
 pub(super) fn near(name: &str, known: &[&str]) -> String {
     if name.len() > SHOWN_CHARS_MAX {

@@ -1,12 +1,14 @@
 //! Reads a tariff text in PTL/1 into the priced model, or says where it is wrong and what would be right.
 
+use jiff::tz::TimeZoneDatabase;
+
 use super::calendar::{Zone, DAY_S};
 use super::canonical;
 use super::compiled::CompiledPlan;
-use super::error::TariffError;
+use super::error::{near, TariffError};
 use super::model::{Choose, Clock, Direction, Leave, Rounding, RoundingMode, Tariff, Tax};
 use super::parse_plan;
-use super::parse_when::{date_sets, DateSets};
+use super::parse_when::Dates;
 use super::place::{Fields, Place, PLANS_MAX, PRICE_MINOR_MAX};
 use super::sugar;
 use super::template;
@@ -58,16 +60,17 @@ impl Tariff {
         let root = sugar::write_out(written)?;
         let place = Place::root(&root);
         let fields = place.fields(&FIELDS)?;
-        fields.required("ptl")?.integer(1, 1)?;
+        let ptl = fields.required("ptl")?;
+        ptl.integer(1, 1)
+            .map_err(|_| ptl.invalid("needs 1, the version of the language"))?;
         for comment in ["words", "source"] {
             fields.optional(comment).map(|place| place.text()).transpose()?;
         }
         let timezone = fields.required("timezone")?;
-        let zone = Zone::load(timezone.text()?)
-            .ok_or_else(|| timezone.invalid("is not a zone of the tz database; write it as in Asia/Shanghai"))?;
+        let zone = zone(&timezone)?;
         let dates = fields
             .optional("dates")
-            .map_or_else(|| Ok(DateSets::new()), |place| date_sets(&place))?;
+            .map_or_else(|| Ok(Dates::default()), |place| Dates::read(&place))?;
         let plans_place = fields.required("plans")?;
         let id = fields.required("id")?.name()?;
         let plans = parse_plan::plans(
@@ -107,6 +110,25 @@ impl Tariff {
             canonical_json,
         })
     }
+}
+
+fn zone(place: &Place<'_>) -> Result<Zone, TariffError> {
+    let name = place.text()?;
+    Zone::load(name).ok_or_else(|| {
+        let known: Vec<String> = TimeZoneDatabase::bundled()
+            .available()
+            .map(|zone| zone.to_string())
+            .collect();
+        let same = known.iter().find(|zone| zone.eq_ignore_ascii_case(name));
+        let near = same.map_or_else(
+            || near(name, &known.iter().map(String::as_str).collect::<Vec<_>>()),
+            |zone| format!(", did you mean `{zone}`?"),
+        );
+        let stop = if near.is_empty() { ";" } else { "" };
+        place.invalid(format!(
+            "is not a zone of the tz database{near}{stop} write it as in Asia/Shanghai"
+        ))
+    })
 }
 
 fn currency(place: &Place<'_>) -> Result<String, TariffError> {

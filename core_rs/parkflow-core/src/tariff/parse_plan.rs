@@ -3,7 +3,7 @@
 use super::calendar::DAY_S;
 use super::error::{shown, TariffError};
 use super::model::{Band, Cap, Condition, Cycle, Edge, Free, Grace, Length, Over, Plan, Restart, Step};
-use super::parse_when::{condition, time_of_day_s, weekday_and_time, whens, DateSets};
+use super::parse_when::{condition, time_of_day_s, weekday_and_time, whens, Dates};
 use super::place::{Fields, Place, DURATION_SECONDS_MAX, STEPS_MAX};
 
 const BANDS_MAX: usize = 64;
@@ -15,7 +15,7 @@ const SCALE_MAX: i128 = 1_000_000_000;
 /// What the plans of a tariff refer to.
 pub(super) struct Names<'a> {
     pub tariff_id: &'a str,
-    pub dates: &'a DateSets,
+    pub dates: &'a Dates,
 }
 
 /// The plans of a tariff, in order.
@@ -88,7 +88,7 @@ fn plan(place: &Place<'_>, names: &Names<'_>) -> Result<Plan, TariffError> {
     Ok(plan)
 }
 
-fn optional_condition(fields: &Fields<'_>, dates: &DateSets) -> Result<Condition, TariffError> {
+fn optional_condition(fields: &Fields<'_>, dates: &Dates) -> Result<Condition, TariffError> {
     fields
         .optional("if")
         .map_or_else(|| Ok(Condition::default()), |place| condition(&place, dates))
@@ -162,7 +162,7 @@ impl BandDraft {
     }
 }
 
-fn band_drafts(place: &Place<'_>, dates: &DateSets) -> Result<Vec<BandDraft>, TariffError> {
+fn band_drafts(place: &Place<'_>, dates: &Dates) -> Result<Vec<BandDraft>, TariffError> {
     let mut drafts: Vec<BandDraft> = Vec::new();
     for item in place.list(BANDS_MAX)? {
         let draft = band_draft(&item, dates)?;
@@ -180,7 +180,7 @@ fn band_drafts(place: &Place<'_>, dates: &DateSets) -> Result<Vec<BandDraft>, Ta
     Ok(drafts)
 }
 
-fn band_draft(place: &Place<'_>, dates: &DateSets) -> Result<BandDraft, TariffError> {
+fn band_draft(place: &Place<'_>, dates: &Dates) -> Result<BandDraft, TariffError> {
     let fields = place.fields(&["id", "when", "ladder", "table", "loop", "restart"])?;
     let mut ladder = Vec::new();
     let mut prices = Vec::new();

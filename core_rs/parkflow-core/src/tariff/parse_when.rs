@@ -1,48 +1,93 @@
 //! Reads windows of local time and conditions on a stay.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::calendar::{parse_day, DAY_S};
-use super::error::{shown, TariffError};
+use super::error::{near, shown, TariffError};
 use super::model::{Comparison, Condition, Days, When};
 use super::place::Place;
 
-/// Named dates of the tariff: name to sorted day numbers.
-pub(super) type DateSets = BTreeMap<String, Vec<i64>>;
+/// Named dates of the tariff, and how many windows may still be read.
+pub(super) struct Dates {
+    /// Name to sorted day numbers.
+    sets: BTreeMap<String, Vec<i64>>,
+    whens_left: Cell<usize>,
+}
+
+impl Default for Dates {
+    fn default() -> Self {
+        Self {
+            sets: BTreeMap::new(),
+            whens_left: Cell::new(WHENS_TOTAL_MAX),
+        }
+    }
+}
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const WHENS_MAX: usize = 32;
 const NAMES_MAX: usize = 64;
-const DATES_MAX: usize = 4_000;
+/// Most windows of a tariff and most of its dates: every window is tried on every date when a tariff is compiled.
+const WHENS_TOTAL_MAX: usize = 1_000;
+const DATES_TOTAL_MAX: usize = 4_000;
+const DATE_SETS_MAX: usize = 256;
 
-/// The map of named dates.
-pub(super) fn date_sets(place: &Place<'_>) -> Result<DateSets, TariffError> {
-    let mut sets = DateSets::new();
-    for (name, dates) in place.named()? {
-        let spelled_well = name
-            .chars()
-            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-        if name.is_empty() || !spelled_well {
-            return Err(dates.invalid("the name of a set of dates is written in capitals, such as PH"));
+impl Dates {
+    /// The map of named dates.
+    pub fn read(place: &Place<'_>) -> Result<Self, TariffError> {
+        let mut all = Self::default();
+        let (mut count, named) = (0_usize, place.named()?);
+        if named.len() > DATE_SETS_MAX {
+            return Err(place.invalid(format!(
+                "has {} names; at most {DATE_SETS_MAX} are allowed",
+                named.len()
+            )));
         }
-        let mut days = dates
-            .list(DATES_MAX)?
-            .iter()
-            .map(date)
-            .collect::<Result<Vec<i64>, _>>()?;
-        days.sort_unstable();
-        days.dedup();
-        sets.insert(name.to_owned(), days);
+        for (name, dates) in named {
+            let spelled_well = name
+                .chars()
+                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+            if name.is_empty() || !spelled_well {
+                return Err(dates.invalid("the name of a set of dates is written in capitals, such as PH"));
+            }
+            let mut days = dates
+                .list(DATES_TOTAL_MAX)?
+                .iter()
+                .map(date)
+                .collect::<Result<Vec<i64>, _>>()?;
+            count = count.saturating_add(days.len());
+            if count > DATES_TOTAL_MAX {
+                return Err(place.invalid(format!(
+                    "has more than {DATES_TOTAL_MAX} dates; leave out those long past"
+                )));
+            }
+            days.sort_unstable();
+            days.dedup();
+            all.sets.insert(name.to_owned(), days);
+        }
+        Ok(all)
     }
-    Ok(sets)
+
+    /// Counts one more window.
+    fn count_when(&self, place: &Place<'_>) -> Result<(), TariffError> {
+        let left = self.whens_left.get().checked_sub(1);
+        let left = left.ok_or_else(|| {
+            place.invalid(format!(
+                "is one window of time more than {WHENS_TOTAL_MAX}, the most of one tariff"
+            ))
+        })?;
+        self.whens_left.set(left);
+        Ok(())
+    }
 }
 
 fn date(place: &Place<'_>) -> Result<i64, TariffError> {
-    parse_day(place.text()?).ok_or_else(|| place.invalid("needs a date such as 2026-10-01"))
+    let day = place.text().ok().and_then(parse_day);
+    day.ok_or_else(|| place.invalid("needs a date such as 2026-10-01"))
 }
 
 /// One window or a list of windows.
-pub(super) fn whens(place: &Place<'_>, dates: &DateSets) -> Result<Vec<When>, TariffError> {
+pub(super) fn whens(place: &Place<'_>, dates: &Dates) -> Result<Vec<When>, TariffError> {
     let parts = place.one_or_list(WHENS_MAX)?;
     if parts.is_empty() {
         return Err(place.invalid("is an empty list; remove it to mean always"));
@@ -50,7 +95,8 @@ pub(super) fn whens(place: &Place<'_>, dates: &DateSets) -> Result<Vec<When>, Ta
     parts.iter().map(|part| when(part, dates)).collect()
 }
 
-fn when(place: &Place<'_>, dates: &DateSets) -> Result<When, TariffError> {
+fn when(place: &Place<'_>, dates: &Dates) -> Result<When, TariffError> {
+    dates.count_when(place)?;
     let fields = place.fields(&["from", "to", "days", "season", "on"])?;
     let from_s = fields.optional("from").map_or(Ok(0), |from| time_of_day_s(&from))?;
     let to_s = fields.optional("to").map_or(Ok(DAY_S), |to| time_of_day_s(&to))?;
@@ -75,11 +121,9 @@ fn when(place: &Place<'_>, dates: &DateSets) -> Result<When, TariffError> {
 
 /// `HH:MM` or `HH:MM:SS`, up to `24:00`, as seconds of the day.
 pub(super) fn time_of_day_s(place: &Place<'_>) -> Result<i64, TariffError> {
-    place
-        .text()
-        .ok()
-        .and_then(parse_time_of_day_s)
-        .ok_or_else(|| place.invalid("needs a time in quotes such as \"08:00\" (\"00:00\" to \"24:00\")"))
+    place.text().ok().and_then(parse_time_of_day_s).ok_or_else(|| {
+        place.invalid("needs a time of two and two digits in quotes, \"00:00\" to \"24:00\", such as \"08:00\"")
+    })
 }
 
 pub(super) fn parse_time_of_day_s(text: &str) -> Option<i64> {
@@ -124,10 +168,15 @@ fn weekday_bits(text: &str) -> Option<u8> {
     }
 }
 
-fn day_tokens(place: &Place<'_>, dates: &DateSets) -> Result<Days, TariffError> {
+fn day_tokens(place: &Place<'_>, dates: &Dates) -> Result<Days, TariffError> {
     let mut days = Days::default();
+    let mut met: Vec<&str> = Vec::new();
     for token in place.one_or_list(NAMES_MAX)? {
         let text = token.text()?;
+        if met.contains(&text) {
+            continue;
+        }
+        met.push(text);
         let (name, negative) = text.strip_prefix('!').map_or((text, false), |name| (name, true));
         days.positive |= !negative;
         if let Some(bits) = weekday_bits(name) {
@@ -136,12 +185,17 @@ fn day_tokens(place: &Place<'_>, dates: &DateSets) -> Result<Days, TariffError> 
             } else {
                 &mut days.weekdays
             }) |= bits;
-        } else if let Some(named) = dates.get(name) {
+        } else if let Some(named) = dates.sets.get(name) {
             (if negative { &mut days.dates_not } else { &mut days.dates }).extend(named);
         } else {
+            let known: Vec<&str> = WEEKDAYS
+                .into_iter()
+                .chain(dates.sets.keys().map(String::as_str))
+                .collect();
             return Err(token.invalid(format!(
-                "`{}` is neither a weekday (mon … sun, mon-fri) nor a name under `dates`",
-                shown(name)
+                "`{}` is neither a weekday (mon … sun, mon-fri) nor a name under `dates`{}",
+                shown(name),
+                near(name, &known)
             )));
         }
     }
@@ -160,7 +214,7 @@ fn seasons(place: &Place<'_>) -> Result<Vec<[(i64, i64); 2]>, TariffError> {
         .list(WHENS_MAX)?
         .iter()
         .map(|season| {
-            let [first, last] = pair(season)?;
+            let [first, last] = pair(season).map_err(|_| season.invalid("needs pairs such as [[03-15, 11-15]]"))?;
             Ok([month_day(&first)?, month_day(&last)?])
         })
         .collect()
@@ -190,7 +244,7 @@ fn date_range(place: &Place<'_>) -> Result<(i64, i64), TariffError> {
 }
 
 /// The `if` of a plan or of a cap.
-pub(super) fn condition(place: &Place<'_>, dates: &DateSets) -> Result<Condition, TariffError> {
+pub(super) fn condition(place: &Place<'_>, dates: &Dates) -> Result<Condition, TariffError> {
     let fields = place.fields(&["class", "tag", "entry", "exit", "minutes"])?;
     let names = |name: &str| -> Result<Vec<String>, TariffError> {
         let Some(list) = fields.optional(name) else {

@@ -1,6 +1,6 @@
 //! A node of the tariff text with its path, and the typed ways to read it; every refusal names both.
 
-use super::error::{near, shown, TariffError};
+use super::error::{join, near, TariffError};
 use super::text::{Node, Value};
 
 /// Longest duration a tariff may name: ten years.
@@ -65,6 +65,9 @@ impl<'a> Place<'a> {
                     node,
                     path: join(&self.path, name),
                 };
+                if name.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(place.invalid("a comma parts fields; write an amount in minor units, 250 for 2.50"));
+                }
                 let stop = if near(name, known).is_empty() { ";" } else { "" };
                 return Err(place.invalid(format!(
                     "unknown field{}{stop} known here: {}",
@@ -163,14 +166,18 @@ impl<'a> Place<'a> {
         };
         found.map(|(_, meaning)| *meaning).ok_or_else(|| {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            self.invalid(format!("needs one of: {}", known.join(", ")))
+            let near = match &self.node.value {
+                Value::Text(text) => near(text, &known),
+                _ => String::new(),
+            };
+            self.invalid(format!("needs one of: {}{near}", known.join(", ")))
         })
     }
 
     pub fn boolean(&self) -> Result<bool, TariffError> {
         match self.node.value {
             Value::Boolean(value) => Ok(value),
-            _ => Err(self.invalid("needs true or false")),
+            _ => Err(self.invalid("needs true or false (yes, no, on and off are plain words)")),
         }
     }
 
@@ -184,7 +191,11 @@ impl<'a> Place<'a> {
 
     /// An amount in minor units.
     pub fn price_minor(&self) -> Result<i64, TariffError> {
-        self.integer(0, PRICE_MINOR_MAX)
+        self.integer(0, PRICE_MINOR_MAX).map_err(|_| {
+            self.invalid(format!(
+                "needs an amount in minor units (250 for 2.50), a whole number from 0 to {PRICE_MINOR_MAX}"
+            ))
+        })
     }
 
     /// A length of time in seconds: a number of minutes, or text such as `20s`, `90m`, `1h30m`.
@@ -221,15 +232,6 @@ impl<'a> Fields<'a> {
     pub fn required(&self, name: &str) -> Result<Place<'a>, TariffError> {
         self.optional(name)
             .ok_or_else(|| self.place.invalid(format!("`{name}` is missing")))
-    }
-}
-
-fn join(path: &str, name: &str) -> String {
-    let name = shown(name);
-    if path.is_empty() {
-        name
-    } else {
-        format!("{path}.{name}")
     }
 }
 

@@ -3,9 +3,11 @@
 //! Only what a tariff needs is read: maps, lists, text, whole numbers, true and false. Anchors, aliases, tags and second
 //! documents are refused, so that a text cannot grow while it is read.
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use std::fmt::Write as _;
 
-use super::error::{shown, TariffError};
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+
+use super::error::{join, shown, TariffError};
 
 /// Longest tariff text in bytes; the largest known tariff has 12 kB.
 pub const TEXT_BYTES_MAX: usize = 256 * 1024;
@@ -134,6 +136,22 @@ fn syntax(line: usize, message: impl Into<String>) -> TariffError {
     }
 }
 
+/// What the reader of YAML says, and what it most often means.
+fn not_yaml(line: usize, reason: &str) -> TariffError {
+    let meant = match reason {
+        _ if reason.contains("tab") => "; indent with spaces",
+        "mapping values are not allowed in this context" => {
+            "; this line is indented differently from its neighbours, or a text with a colon needs quotes"
+        }
+        "simple key expect ':'" | "simple key expected" => {
+            "; a field is written `name: value`, with a space after the colon"
+        }
+        _ if reason.contains("recursion") => "; it is nested too deeply",
+        _ => "",
+    };
+    syntax(line, format!("not valid YAML: {reason}{meant}"))
+}
+
 /// Reads one document.
 pub(super) fn read(text: &str) -> Result<Node, TariffError> {
     if text.len() > TEXT_BYTES_MAX {
@@ -147,7 +165,7 @@ pub(super) fn read(text: &str) -> Result<Node, TariffError> {
         root: None,
     };
     for item in Parser::new_from_str(text) {
-        let (event, span) = item.map_err(|e| syntax(e.marker().line(), format!("not valid YAML: {}", e.info())))?;
+        let (event, span) = item.map_err(|e| not_yaml(e.marker().line(), e.info()))?;
         builder.take(event, span.start.line())?;
     }
     builder
@@ -168,18 +186,18 @@ impl Builder {
             Event::DocumentStart(_) => Err(syntax(line, "a second document; keep one tariff in a file")),
             Event::Alias(_) => Err(syntax(line, "aliases (`*name`) are not read; write the value out")),
             Event::Scalar(text, style, anchor, tag) => {
-                refuse_anchor(anchor, tag.is_some(), line)?;
+                self.refuse_anchor(anchor, tag.as_deref(), line)?;
                 self.scalar(&text, style, line)
             }
             Event::SequenceStart(anchor, tag) => {
-                refuse_anchor(anchor, tag.is_some(), line)?;
+                self.refuse_anchor(anchor, tag.as_deref(), line)?;
                 self.push(Open {
                     line,
                     kind: OpenKind::List(Vec::new()),
                 })
             }
             Event::MappingStart(anchor, tag) => {
-                refuse_anchor(anchor, tag.is_some(), line)?;
+                self.refuse_anchor(anchor, tag.as_deref(), line)?;
                 self.push(Open {
                     line,
                     kind: OpenKind::Map {
@@ -236,16 +254,14 @@ impl Builder {
                 return Err(syntax(line, format!("a map with more than {FIELDS_MAX} fields")));
             }
             if entries.iter().any(|(name, _)| name == text) {
-                return Err(syntax(
-                    line,
-                    format!("`{}` is given twice; keep one of them", shown(text)),
-                ));
+                let twice = format!("`{}` is given twice; keep one of them", shown(text));
+                return Err(self.refused(line, twice));
             }
             *key = Some(text.to_owned());
             return Ok(());
         }
         let value = if style == ScalarStyle::Plain {
-            plain(text, line)?
+            plain(text).ok_or_else(|| self.refused(line, "this whole number is too large"))?
         } else {
             Value::Text(text.to_owned())
         };
@@ -263,31 +279,51 @@ impl Builder {
         }
         Ok(())
     }
-}
 
-fn refuse_anchor(anchor: usize, tagged: bool, line: usize) -> Result<(), TariffError> {
-    if anchor != 0 || tagged {
-        return Err(syntax(
-            line,
-            "anchors (`&name`) and tags (`!name`) are not read; write plain values",
-        ));
+    fn refuse_anchor(&self, anchor: usize, tag: Option<&Tag>, line: usize) -> Result<(), TariffError> {
+        match tag {
+            Some(tag) if tag.handle == "!" => {
+                let word = shown(&tag.suffix);
+                Err(self.refused(line, format!("a word that begins with `!` needs quotes: \"!{word}\"")))
+            }
+            None if anchor == 0 => Ok(()),
+            _ => Err(self.refused(
+                line,
+                "anchors (`&name`) and tags (`!!name`) are not read; write plain values",
+            )),
+        }
     }
-    Ok(())
+
+    /// A refusal at the value that is being read.
+    fn refused(&self, line: usize, message: impl Into<String>) -> TariffError {
+        let mut path = String::new();
+        for open in &self.open {
+            match &open.kind {
+                OpenKind::List(items) => {
+                    // Writing to a String cannot fail.
+                    let _ = write!(path, "[{}]", items.len());
+                }
+                OpenKind::Map { key: Some(key), .. } => path = join(&path, key),
+                OpenKind::Map { key: None, .. } => {}
+            }
+        }
+        TariffError {
+            path,
+            ..syntax(line, message)
+        }
+    }
 }
 
 /// The core schema of YAML 1.2 (section 10.3.2) without floats: money and time are never floats here.
-fn plain(text: &str, line: usize) -> Result<Value, TariffError> {
-    Ok(match text {
+fn plain(text: &str) -> Option<Value> {
+    Some(match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Boolean(true),
         "false" | "False" | "FALSE" => Value::Boolean(false),
         _ => {
             let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
             if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                let number = text
-                    .parse()
-                    .map_err(|_| syntax(line, "this whole number is too large"))?;
-                Value::Integer(number)
+                Value::Integer(text.parse().ok()?)
             } else {
                 Value::Text(text.to_owned())
             }
