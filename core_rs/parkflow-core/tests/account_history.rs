@@ -189,3 +189,35 @@ fn what_no_history_is_is_refused_with_its_code() {
         "{\"uses\":{\"🚗é\":{\"scale\":7,\"windows\":[[-1,0,170141183460469231731687303715884105727]]}}}"
     );
 }
+
+/// S13 and S14: nothing of a pool is rounded, even where two plans measure it in other fractions.
+#[test]
+fn a_pool_over_plans_of_other_fractions_stays_exact() {
+    let plan = |class: &str, unit: u8, price: u8| {
+        format!(
+            "{{id: {class}, if: {{class: [{class}]}}, cycle: stay, edge: split, bands: [{{id: b, ladder: [{{unit: {unit}, price: \
+             {price}, bill: 1}}]}}], caps: [{{max: 20, over: {{daily: '00:00'}}, scope: account, pool: x}}]}}"
+        )
+    };
+    let text = format!(
+        "{{ptl: 1, id: t, currency: CNY, minor_exponent: 2, timezone: Asia/Shanghai, plans: [{}, {}]}}",
+        plan("car", 2, 1),
+        plan("large", 7, 100)
+    );
+    let tariff = Tariff::parse(&text).unwrap();
+    let mut history = History::default();
+    let mut settle = |class, entry_s, exit_s| {
+        let stay = Stay {
+            entry_s,
+            exit_s,
+            class: Some(class),
+            tags: &[],
+        };
+        tariff.settle_minor(&stay, &Terms::default(), &mut history).unwrap()
+    };
+    // Half a unit of money is used, rounded up for the driver's bill only; 19 and a half are left.
+    assert_eq!(settle("car", 1_792_497_600, 1_792_497_660), 1);
+    assert_eq!(settle("large", 1_792_497_660, 1_792_498_260), 20);
+    assert_eq!(settle("large", 1_792_498_260, 1_792_498_320), 0);
+    assert_eq!(History::from_json(&history.to_json()), Ok(history));
+}

@@ -1,6 +1,6 @@
 //! Columns in and out through the Arrow `PyCapsule` interface, without copying: any table library can hand them over.
 //!
-//! Source: Apache Arrow, "The Arrow PyCapsule Interface" and "The Arrow C stream interface". The only unsafe code of the binding.
+//! Source: Apache Arrow, "The Arrow `PyCapsule` Interface" and "The Arrow C stream interface". The only unsafe code of the binding.
 
 use std::ffi::CStr;
 
@@ -36,7 +36,7 @@ pub fn batches(table: &Bound<'_, PyAny>) -> PyResult<(SchemaRef, Vec<RecordBatch
 }
 
 /// A capsule from which a table library takes the batches; they are shared, not copied.
-pub fn stream<'py>(py: Python<'py>, schema: SchemaRef, batches: Vec<RecordBatch>) -> PyResult<Bound<'py, PyCapsule>> {
+pub fn stream(py: Python<'_>, schema: SchemaRef, batches: Vec<RecordBatch>) -> PyResult<Bound<'_, PyCapsule>> {
     let reader = RecordBatchIterator::new(batches.into_iter().map(Ok), schema);
     let stream = FFI_ArrowArrayStream::new(Box::new(reader));
     PyCapsule::new_with_value(py, stream, STREAM)

@@ -2,6 +2,8 @@
 
 // Row numbers of arrays that exist.
 #![allow(clippy::arithmetic_side_effects)]
+// `Fees` is a bundle of two mutable slices, which is handed over.
+#![allow(clippy::needless_pass_by_value)]
 
 use std::sync::Mutex;
 use std::thread;

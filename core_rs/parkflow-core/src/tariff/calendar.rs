@@ -82,6 +82,7 @@ impl Zone {
 
 /// A stretch of time with one offset, with its end.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "they end in their unit")]
 pub(super) struct Stretch {
     pub from_s: i64,
     pub to_s: i64,

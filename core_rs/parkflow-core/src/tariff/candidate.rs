@@ -28,6 +28,8 @@ pub(super) struct Inputs<'a, 's> {
 /// A stay under one plan before rounding.
 pub(super) struct Candidate<'a> {
     pub plan: &'a Plan,
+    /// What the amounts below are multiplied by: the plan's scale, or a multiple that the account's history needs to be exact.
+    pub scale: i128,
     pub runs: Vec<Run<i128>>,
     /// Sum before caps, then after each cap.
     pub totals_scaled: Vec<i128>,
@@ -76,6 +78,7 @@ impl Tariff {
         let within_grace = grace.is_some_and(|grace| grace.forgives(length_s));
         let mut candidate = Candidate {
             plan,
+            scale: plan.scale,
             runs: Vec::new(),
             totals_scaled: vec![0],
             fee_scaled: 0,
@@ -95,8 +98,9 @@ impl Tariff {
         };
         Path::new(plan, &self.compiled[index], false).meter(clock, time, &mut candidate.runs)?;
         self.cap(&mut candidate, index, clock, inputs)?;
-        if 0 < candidate.fee_scaled && candidate.fee_scaled < plan.min_scaled {
-            candidate.fee_scaled = plan.min_scaled;
+        let min_scaled = plan.min_scaled.saturating_mul(candidate.factor());
+        if 0 < candidate.fee_scaled && candidate.fee_scaled < min_scaled {
+            candidate.fee_scaled = min_scaled;
         }
         Ok(candidate)
     }
@@ -111,6 +115,7 @@ impl Tariff {
     ) -> Result<(), PriceError> {
         let plan = candidate.plan;
         let Stay { entry_s, exit_s, .. } = inputs.stay;
+        candidate.refine(inputs.history)?;
         candidate.fee_scaled = sum(&candidate.runs)?;
         candidate.totals_scaled = vec![candidate.fee_scaled];
         if plan.caps.is_empty() {
@@ -119,7 +124,7 @@ impl Tariff {
         let mut left = candidate.runs.clone();
         for (cap, compiled) in plan.caps.iter().zip(&self.compiled[index].caps) {
             if cap.condition.holds_for(&inputs.stay) && cap.condition.holds_at(clock, entry_s, exit_s) {
-                let walk = CapWalk::new(cap, compiled, clock, entry_s);
+                let walk = CapWalk::new(cap, compiled, clock, entry_s).finer_by(candidate.factor());
                 if let Some(key) = cap.account_key.as_deref() {
                     let mut used = candidate.account_use(key, inputs.history);
                     left = passed(walk.over_account(&mut used.windows), &left)?;
@@ -184,21 +189,40 @@ impl Candidate<'_> {
         self.free_s = own_s.saturating_add(inputs.voucher_s).min(length_s);
     }
 
+    /// How much finer the amounts are than the plan's.
+    fn factor(&self) -> i128 {
+        self.scale / self.plan.scale
+    }
+
+    /// Takes a scale in which what the account has used is a whole number too: plans that share a pool may have other scales.
+    fn refine(&mut self, history: &History) -> Result<(), PriceError> {
+        let keys = self.plan.caps.iter().filter_map(|cap| cap.account_key.as_deref());
+        let scale = keys.fold(self.scale, |scale, key| history.common_scale(key, scale));
+        let factor = scale / self.scale;
+        if factor > 1 {
+            self.scale = scale;
+            for run in &mut self.runs {
+                run.amount = run.amount.checked_mul(factor).ok_or(PriceError::FeeTooLarge)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What is used of a cap over the account. A pool may stand twice in a plan: the second cap goes on where the first stopped.
     fn account_use(&self, key: &str, history: &History) -> CapUse {
         let spent = self.spent.uses.iter().rev().find(|(pool, _)| pool == key);
-        spent.map_or_else(|| history.cap_use(key, self.plan.scale), |(_, used)| used.clone())
+        spent.map_or_else(|| history.cap_use(key, self.scale), |(_, used)| used.clone())
     }
 
     fn is_below(&self, other: &Self) -> bool {
-        is_below((self.fee_scaled, self.plan.scale), (other.fee_scaled, other.plan.scale))
+        is_below((self.fee_scaled, self.scale), (other.fee_scaled, other.scale))
     }
 }
 
 /// Compares two exact fees, each with its scale.
 pub(super) fn is_below((left, left_scale): (i128, i128), (right, right_scale): (i128, i128)) -> bool {
     let whole = (left / left_scale).cmp(&(right / right_scale));
-    // The remainders are below the scales, which are at most 10^9.
+    // The remainders are below the scales, which are at most 10^18.
     let part = || ((left % left_scale) * right_scale).cmp(&((right % right_scale) * left_scale));
     whole.then_with(part).is_lt()
 }

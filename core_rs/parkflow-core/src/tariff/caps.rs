@@ -34,6 +34,8 @@ pub(super) struct CapWalk<'a, A> {
     compiled: &'a CompiledCap,
     clock: &'a LocalClock<'a>,
     entry_s: i64,
+    /// How much finer the amounts of the runs are than the cap's.
+    factor: i128,
     window: Window,
     /// What the window still lets through; `None`: everything.
     left: Option<A>,
@@ -52,12 +54,18 @@ impl<'a, A: Amount> CapWalk<'a, A> {
             compiled,
             clock,
             entry_s,
+            factor: 1,
             window: NO_WINDOW,
             left: None,
             entered_before: 0,
             passed: 0,
             used: None,
         }
+    }
+
+    /// The same cap for runs whose amounts are multiplied by `factor` once more.
+    pub fn finer_by(self, factor: i128) -> Self {
+        Self { factor, ..self }
     }
 
     /// The same cap over the stays of an account; `used` learns what this stay uses.
@@ -167,7 +175,14 @@ impl<'a, A: Amount> CapWalk<'a, A> {
             _ => limits.get(self.place()).or(limits.last()).copied().flatten(),
         };
         let used = self.used.as_ref().and_then(|used| used.get(&window.key)).copied();
-        self.left = limit.map(|limit| A::of(limit.saturating_sub(used.unwrap_or(0)).max(0)));
+        self.left = limit.map(|limit| {
+            let limit = if self.factor == 1 {
+                limit
+            } else {
+                limit.saturating_mul(self.factor)
+            };
+            A::of(limit.saturating_sub(used.unwrap_or(0)).max(0))
+        });
     }
 
     #[inline]

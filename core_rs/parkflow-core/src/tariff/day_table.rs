@@ -62,7 +62,8 @@ impl Layout {
             return Self::Dated(windows);
         }
         // Day 4 of the epoch was a Monday; any week would do.
-        let week: [Box<[Turn]>; 7] = std::array::from_fn(|index| windows.table(4 + index as i64).into_boxed_slice());
+        let week: [Box<[Turn]>; 7] =
+            std::array::from_fn(|index| windows.table(4 + i64::try_from(index).unwrap_or(0)).into_boxed_slice());
         match &*week[0] {
             [turn] if week.iter().all(|table| **table == [*turn]) => Self::Always(turn.band),
             _ => Self::Weekly(week),

@@ -286,7 +286,7 @@ impl Tariff {
     /// The plan's fee, rounded, less vouchers, with tax.
     fn total<'t, 's>(&'t self, inputs: &Inputs<'_, 's>, terms: &Terms<'_>) -> Result<Total<'t, 's>, PriceError> {
         let candidate = self.candidate(inputs)?;
-        let rounded_minor = self.rounding.round(candidate.fee_scaled, candidate.plan.scale)?;
+        let rounded_minor = self.rounding.round(candidate.fee_scaled, candidate.scale)?;
         let mut vouchers: Vec<Voucher> = terms.vouchers.to_vec();
         if !terms.vouchers_as_given {
             vouchers.sort_by_key(|voucher| self.discount_order.iter().position(|kind| *kind == voucher.kind));

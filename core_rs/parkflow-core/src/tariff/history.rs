@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use super::calendar::DAY_S;
 use super::fee::Stay;
 use super::model::{Over, Tariff};
+use super::parse_plan::greatest_divisor;
 
 /// Windows are named by the number of a local week, by that of a local day or by the instant at which they began. Until 2100 a
 /// week's number is below this, a day's after 1989 is not; an older day taken for a week is only kept longer.
 const WEEK_NUMBER_MAX: i64 = 7_000;
 /// A number from this on is an instant: no day until 2100 has it.
 const DAY_NUMBER_MAX: i64 = 100_000;
+/// Finer than this no amount becomes; the scale of one plan is at most 10^9.
+pub(super) const SCALE_MAX: i128 = 1_000_000_000_000_000_000;
 /// The coarsest step of a tariff's clock.
 const CLOCK_STEP_MAX_S: i64 = 60;
 
@@ -30,7 +33,8 @@ impl CapUse {
         }
     }
 
-    /// The same use with amounts of another scale; what does not divide counts as used, in the driver's favour.
+    /// The same use with amounts of another scale; what does not divide counts as used, in the driver's favour. That happens
+    /// only where scales have no common multiple below `SCALE_MAX`.
     fn rescaled(&self, scale: i128) -> Self {
         if self.scale == scale {
             return self.clone();
@@ -92,6 +96,18 @@ impl History {
         }
         self.uses.retain(|_, used| !used.windows.is_empty());
         self.free_used_s.retain(|day, _| day_end_s(*day) > instant_s);
+    }
+
+    /// The smallest multiple of a scale in which the use of a cap so far is a whole number; the scale itself if that is too large.
+    pub(super) fn common_scale(&self, key: &str, scale: i128) -> i128 {
+        let other = self.uses.get(key).map_or(1, |before| before.scale);
+        let shared = greatest_divisor(scale, other).max(1);
+        let multiple = scale.saturating_mul(other.checked_div(shared).unwrap_or(1));
+        if (1..=SCALE_MAX).contains(&multiple) {
+            multiple
+        } else {
+            scale
+        }
     }
 
     /// The use of a cap so far, in amounts of the given scale.

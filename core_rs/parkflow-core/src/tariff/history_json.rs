@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::canonical::write_text;
 use super::error::{shown, TariffError};
 use super::fee::INSTANT_MAX_S;
-use super::history::{CapUse, Chain, History};
+use super::history::{CapUse, Chain, History, SCALE_MAX};
 
 /// Longest text of a history in bytes; one of a year of daily stays under five caps has 60 kB.
 pub const HISTORY_BYTES_MAX: usize = 1024 * 1024;
@@ -14,8 +14,6 @@ pub const HISTORY_BYTES_MAX: usize = 1024 * 1024;
 const KEY_CHARS_MAX: usize = 300;
 /// Largest number of a window or day; instants end in 2100.
 const WINDOW_MAX: i64 = INSTANT_MAX_S;
-/// Largest scale; a tariff's are below it.
-const SCALE_MAX: i128 = 1_000_000_000_000;
 
 impl History {
     /// Compact JSON with sorted names; what is empty is left out, so a new history is `{}`.
@@ -293,8 +291,8 @@ impl Reader<'_> {
     fn uses(&mut self) -> Result<BTreeMap<String, CapUse>, TariffError> {
         let mut uses = BTreeMap::new();
         self.map(|reader, key| {
-            let used = reader.cap_use()?;
-            if key.is_empty() || uses.insert(key, used).is_some() {
+            let cap = reader.cap_use()?;
+            if key.is_empty() || uses.insert(key, cap).is_some() {
                 return Err(reader.invalid("a cap has a name, and each name once"));
             }
             Ok(())

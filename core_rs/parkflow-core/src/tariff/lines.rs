@@ -80,7 +80,7 @@ impl<'a> Breakdown<'a> {
         let plan = candidate.plan;
         let mut out = Self {
             stay,
-            scale: plan.scale,
+            scale: candidate.scale,
             exact: 0,
             written_minor: 0,
             lines: Vec::new(),

@@ -237,19 +237,19 @@ impl<A: Amount, S: Sink<A>> Walk<'_, '_, A, S> {
             Edge::Split => reach_s,
             Edge::Carry | Edge::Total => cycle.to_s.min(self.time.next_pass_s(at_s)),
         };
-        let (unit_s, units) = match rung.unit {
+        let (length_s, units) = match rung.unit {
             None => (occurrence.to_s - at_s, 1),
             Some(unit) => {
                 let room_s = (reach_s.min(self.time.exit_s) - at_s).min(rung.to_s - folded_s);
                 (unit.seconds(), unit.ceil(room_s))
             }
         };
-        let to_s = (at_s + unit_s * units).min(limit_s);
+        let to_s = (at_s + length_s * units).min(limit_s);
         self.note_walked(ladder.restart, occurrence, cycle, walked_s + (to_s - at_s));
         self.charge(Run {
             from_s: at_s,
             to_s,
-            unit_s,
+            unit_s: length_s,
             units,
             amount: A::of(rung.amount_scaled),
             band: occurrence.band,

@@ -276,7 +276,7 @@ fn scale(place: &Place<'_>, drafts: &[BandDraft], edge: Edge) -> Result<i128, Ta
     Ok(scale)
 }
 
-fn greatest_divisor(left: i128, right: i128) -> i128 {
+pub(super) fn greatest_divisor(left: i128, right: i128) -> i128 {
     let (mut left, mut right) = (left, right);
     while let Some(rest) = left.checked_rem(right) {
         (left, right) = (right, rest);

@@ -39,14 +39,13 @@ impl InstantColumn {
             return refused(name, format!("the table has no column `{name}`"));
         };
         let per_second = match array.data_type() {
-            DataType::Int64 => 1,
+            DataType::Int64 | DataType::Timestamp(TimeUnit::Second, Some(_)) => 1,
             DataType::Timestamp(_, None) => {
                 return refused(
                     name,
                     "has no time zone, so its instants are unknown; give it one (UTC), or seconds since 1970 as int64",
                 );
             }
-            DataType::Timestamp(TimeUnit::Second, Some(_)) => 1,
             DataType::Timestamp(TimeUnit::Millisecond, Some(_)) => 1_000,
             DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => 1_000_000,
             DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => 1_000_000_000,
