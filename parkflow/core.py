@@ -32,6 +32,7 @@ from parkflow._core import (
     ScanEvent,
     Tariff,
     TariffError,
+    TariffWarning,
     Terms,
     Transfer,
     Verdict,
@@ -113,6 +114,7 @@ __all__ = [
     "ScanEvent",
     "Tariff",
     "TariffError",
+    "TariffWarning",
     "Terms",
     "Transfer",
     "Verdict",
@@ -322,6 +324,7 @@ def _said(fields: LotQrFields | None, refusal: int) -> LotQrFields:
 # `AccountHistory.to_json()` is its canonical text, `from_json` reads it back (`TariffError`, `history_invalid`);
 # `forget_before(instant_s, window_s)` drops windows that ended before, `window_s` being the longest `shared_window_s`.
 # A tariff with `valid` prices only stays whose entry (exit, by `version_at`) lies in [`valid_from_s`, `valid_to_s`).
+# `warnings` say what a valid tariff's author may not mean: `code` of the rule, `path`, `line` (from 1) and `message`.
 # `Fee.to_json()` is the canonical record that is stored with a charge: the same inputs give the same bytes.
 # Its `history`, where there is one, is what of the account's history before the stay the fee depends on.
 

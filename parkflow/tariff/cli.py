@@ -42,11 +42,23 @@ for command in COMMANDS:
 
 @tariff.command()
 @click.argument("file", type=_FILE)
-def check(file: Path) -> None:
-    """Check FILE and say what it is; a broken tariff is refused with its line and field."""
+@click.option("--strict", is_flag=True, help="Exit code 1 when there is a warning.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check(file: Path, strict: bool, as_json: bool) -> None:
+    """Check FILE and say what it is; a broken tariff is refused with its line and field.
+
+    A warning names what is valid and may still not be meant, such as hours that no band charges.
+    """
     loaded = load_file(file)
-    click.echo(f"{loaded.id}: {loaded.currency}, {loaded.timezone}, tzdata {loaded.tzdata_version}")
-    click.echo(f"sha256 {loaded.sha256}")
+    if as_json:
+        click.echo(json.dumps(_description(loaded), ensure_ascii=False))
+    else:
+        click.echo(f"{loaded.id}: {loaded.currency}, {loaded.timezone}, tzdata {loaded.tzdata_version}")
+        click.echo(f"sha256 {loaded.sha256}")
+        for warning in loaded.warnings:
+            click.echo(f"warning line {warning.line}, {warning.path}: {warning.message} ({warning.code})")
+    if strict and loaded.warnings:
+        raise SystemExit(EXIT_CHECK_FAILED)
 
 
 @tariff.command()
@@ -107,6 +119,24 @@ def _instant_s(loaded: Tariff, option: str, text: str) -> int:
     if instant_s is None:
         raise click.BadParameter(f"{option} needs a time such as 2017-10-20T08:00 or 2017-10-20T08:00-04:00")
     return instant_s
+
+
+def _description(loaded: Tariff) -> dict[str, object]:
+    return {
+        "id": loaded.id,
+        "currency": loaded.currency,
+        "timezone": loaded.timezone,
+        "tzdata_version": loaded.tzdata_version,
+        "sha256": loaded.sha256,
+        "valid_from_s": loaded.valid_from_s,
+        "valid_to_s": loaded.valid_to_s,
+        "version_at": loaded.version_at,
+        "needs_history": loaded.needs_history,
+        "warnings": [
+            {"code": found.code, "path": found.path, "line": found.line, "message": found.message}
+            for found in loaded.warnings
+        ],
+    }
 
 
 def _failure(result: CaseResult) -> dict[str, str | int | None]:

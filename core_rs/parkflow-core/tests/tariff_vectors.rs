@@ -142,9 +142,9 @@ fn a_refused_text_names_line_and_field_and_what_would_be_right() {
     for (text, code, path, word) in [
         (String::new(), "tariff_syntax", "", "empty"),
         ("ptl: [".to_owned(), "tariff_syntax", "", "YAML"),
-        ("needs 1".to_owned(), "tariff_invalid", "ptl", "from 1 to 1"),
+        ("ptl: 2".to_owned(), "tariff_invalid", "ptl", "needs 1"),
         ("ptl: 1\nptl: 1".to_owned(), "tariff_syntax", "", "twice"),
-        ("ptl: 1\nx: &a 1".to_owned(), "tariff_syntax", "", "anchors"),
+        ("ptl: 1\nx: &a 1".to_owned(), "tariff_syntax", "x", "anchors"),
         ("ptl: 1\n---\nptl: 1".to_owned(), "tariff_syntax", "", "second document"),
         (
             simple("", ladder).replace("Shanghai", "Atlantis"),

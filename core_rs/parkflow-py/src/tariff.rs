@@ -27,6 +27,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Fee>()?;
     module.add_class::<FeeLine>()?;
     module.add_class::<FeeTable>()?;
+    module.add_class::<TariffWarning>()?;
     module.add_class::<Terms>()?;
     module.add_class::<AccountHistory>()?;
     Ok(())
@@ -118,6 +119,11 @@ impl Tariff {
         } else {
             "entry"
         }
+    }
+
+    #[getter]
+    fn warnings(&self) -> Vec<TariffWarning> {
+        self.0.warnings().iter().cloned().map(TariffWarning).collect()
     }
 
     fn instant_s(&self, text: &str) -> Option<i64> {
@@ -369,5 +375,36 @@ impl FeeLine {
             line.units,
             line.amount_minor
         )
+    }
+}
+
+#[pyclass(module = "parkflow._core", frozen, eq)]
+#[derive(PartialEq, Eq)]
+pub struct TariffWarning(tariff::Lint);
+
+#[pymethods]
+impl TariffWarning {
+    #[getter]
+    fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    #[getter]
+    fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    #[getter]
+    fn line(&self) -> usize {
+        self.0.line
+    }
+
+    #[getter]
+    fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    fn __repr__(&self) -> String {
+        format!("TariffWarning({}, line {}, {})", self.0.code, self.0.line, self.0.path)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::calendar::{civil, weekday, Zone};
 use super::compiled::CompiledPlan;
+use super::lint::Lint;
 use super::terms::VoucherKind;
 use super::validity::Validity;
 
@@ -26,6 +27,7 @@ pub struct Tariff {
     pub(super) reentry_within_s: Option<i64>,
     pub(super) tax: Option<Tax>,
     pub(super) validity: Validity,
+    pub(super) warnings: Vec<Lint>,
     pub(super) canonical_json: String,
     pub(super) sha256_hex: String,
 }

@@ -6,6 +6,7 @@ use super::calendar::{Zone, DAY_S};
 use super::canonical;
 use super::compiled::CompiledPlan;
 use super::error::{near, TariffError};
+use super::lint::lints;
 use super::model::{Choose, Clock, Direction, Leave, Rounding, RoundingMode, Tariff, Tax};
 use super::parse_plan;
 use super::parse_when::Dates;
@@ -81,6 +82,9 @@ impl Tariff {
                 dates: &dates,
             },
         )?;
+        let choose = fields.optional("choose").map_or(Ok(Choose::First), |place| {
+            place.word(&[("first", Choose::First), ("lowest", Choose::Lowest)])
+        })?;
         let canonical_json = canonical::json(&root);
         if canonical_json.len() > TEXT_BYTES_MAX {
             let bytes = canonical_json.len();
@@ -97,10 +101,9 @@ impl Tariff {
             zone,
             clock: clock(&fields)?,
             compiled: plans.iter().map(CompiledPlan::of).collect(),
+            warnings: lints(&root, &plans, choose),
             plans,
-            choose: fields.optional("choose").map_or(Ok(Choose::First), |place| {
-                place.word(&[("first", Choose::First), ("lowest", Choose::Lowest)])
-            })?,
+            choose,
             rounding: rounding(&fields)?,
             discount_order: discount_order(&fields)?,
             leave: leave(&fields)?,
