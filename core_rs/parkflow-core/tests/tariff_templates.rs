@@ -47,7 +47,7 @@ fn refusal(text: &str) -> TariffError {
 
 #[test]
 fn a_text_replaces_what_it_says_and_takes_the_rest_from_its_template() {
-    let own = r#"
+    let own = r"
 template: quarter
 id: lot-7
 currency: CHF
@@ -56,7 +56,7 @@ plans:
   - {id: lost, if: {tag: [lost]}, cycle: stay, edge: split, bands: [{id: all, ladder: [{unit: all, price: 3000}]}]}
   - {id: car, per_day_max: 900}
   - {id: sunday, if: {entry: {days: [sun]}}, cycle: stay, edge: split, bands: [{id: all, ladder: []}]}
-"#;
+";
     let plain = r#"
 ptl: 1
 id: lot-7

@@ -132,7 +132,7 @@ caps: [{max: 900, over: {every: 24h}}, {max: [400, 500], over: {daily: "05:00"},
 {id: sum, cycle: stay, edge: total, grace: {minutes: 5, strict: true}, bands: [{id: all, ladder: [{unit: 7, price: 5}]}]}]}
 "#;
 
-const SHORT: &str = r#"{template: rich, id: short, valid: {from: 1970-01-02, to: 2099-12-31T23:00}, version_at: entry,
+const SHORT: &str = r"{template: rich, id: short, valid: {from: 1970-01-02, to: 2099-12-31T23:00}, version_at: entry,
 plans: [{id: van, like: car, factor_bp: 15000, if: {class: [large]}}, {id: car, cycle: stay, edge: split, per_day_max: 2400,
 bands: [{id: day, when: {from: 08:00, to: 20:00}, table: [[60, 140], [2h, 280]], ladder: [{unit: 30, price: 60}]}]}]}
-"#;
+";
