@@ -16,7 +16,7 @@ pub(super) const DAY_S: i64 = 86_400;
 /// The end of the years that offsets are kept for: 2120-01-01, twenty years past the last priced instant.
 const OFFSETS_UNTIL_S: i64 = 4_733_510_400;
 /// More than the largest distance between UTC and a local clock.
-const OFFSET_MAX_S: i64 = 26 * 3_600;
+pub(super) const OFFSET_MAX_S: i64 = 26 * 3_600;
 
 /// The version of the compiled-in tz database, such as `2026e`.
 #[must_use]

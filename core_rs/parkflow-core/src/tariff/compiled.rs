@@ -4,6 +4,7 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::day_table::Layout;
+use super::flat::Flat;
 use super::model::{Band, Cap, Condition, Cycle, Length, Over, Plan, Restart};
 use super::reciprocal::Divisor;
 
@@ -11,6 +12,8 @@ use super::reciprocal::Divisor;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CompiledPlan {
     pub layout: Layout,
+    /// Its closed form, if it has one.
+    pub flat: Option<Flat>,
     pub ladders: Vec<Ladder>,
     /// The length of a cycle that is counted from the entry.
     pub cycle: Option<Divisor>,
@@ -59,8 +62,11 @@ const UNITS_MAX: i128 = 1 << 31;
 
 impl CompiledPlan {
     pub fn of(plan: &Plan) -> Self {
+        let layout = Layout::compile(&plan.bands);
+        let is_narrow = is_narrow(plan);
         Self {
-            layout: Layout::compile(&plan.bands),
+            flat: Flat::of(plan, &layout, is_narrow),
+            layout,
             ladders: plan.bands.iter().map(Ladder::of).collect(),
             cycle: match plan.cycle {
                 Cycle::Every(length_s) => Some(Divisor::new(length_s)),
@@ -68,7 +74,7 @@ impl CompiledPlan {
             },
             caps: plan.caps.iter().map(CompiledCap::of).collect(),
             asks_for_time: plan.condition.asks_for_time(),
-            is_narrow: is_narrow(plan),
+            is_narrow,
         }
     }
 }

@@ -390,20 +390,35 @@ impl Rounding {
         if let (Ok(amount), 1, 1) = (i64::try_from(amount_scaled), scale, self.to_minor) {
             return Ok(amount);
         }
-        self.round_parts(amount_scaled, scale)
+        let step = scale.checked_mul(i128::from(self.to_minor));
+        match (i64::try_from(amount_scaled), step.map(i64::try_from)) {
+            (Ok(amount), Some(Ok(step))) if step < i64::MAX / 2 => {
+                let (whole, rest) = (amount / step, amount % step);
+                let up = self.goes_up(whole % 2 == 1, rest, step - rest);
+                (whole + i64::from(up))
+                    .checked_mul(self.to_minor)
+                    .ok_or(PriceError::FeeTooLarge)
+            }
+            _ => self.round_wide(amount_scaled, scale),
+        }
     }
 
-    fn round_parts(self, amount_scaled: i128, scale: i128) -> Result<i64, PriceError> {
+    /// Whether a rest goes to the next step, which is so far away.
+    fn goes_up<T: Ord + Default>(self, is_odd: bool, rest: T, missing: T) -> bool {
+        match self.mode {
+            RoundingMode::HalfUp => rest >= missing,
+            RoundingMode::HalfEven => rest > missing || (rest == missing && is_odd),
+            RoundingMode::Up => rest > T::default(),
+            RoundingMode::Down => false,
+        }
+    }
+
+    fn round_wide(self, amount_scaled: i128, scale: i128) -> Result<i64, PriceError> {
         let step = scale
             .checked_mul(i128::from(self.to_minor))
             .ok_or(PriceError::FeeTooLarge)?;
         let (whole, rest) = (amount_scaled / step, amount_scaled % step);
-        let up = match self.mode {
-            RoundingMode::HalfUp => rest * 2 >= step,
-            RoundingMode::HalfEven => rest * 2 > step || (rest * 2 == step && whole % 2 == 1),
-            RoundingMode::Up => rest > 0,
-            RoundingMode::Down => false,
-        };
+        let up = self.goes_up(whole % 2 == 1, rest, step - rest);
         let steps = whole + i128::from(up);
         let minor = steps
             .checked_mul(i128::from(self.to_minor))

@@ -13,6 +13,7 @@ mod compiled;
 mod day_table;
 mod error;
 mod fee;
+mod flat;
 mod history;
 mod history_json;
 mod lines;

@@ -105,13 +105,18 @@ impl<'a> Pricer<'a> {
         if length_s == 0 || plan.grace.is_some_and(|grace| grace.forgives(length_s)) {
             return Ok(Some((0, plan.scale)));
         }
+        let free_s = plan.free.seconds.min(length_s);
+        let flat = compiled.flat.as_ref();
+        let closed = flat.and_then(|flat| flat.sum(&self.clock, entry_s, entry_s + free_s, exit_s));
         let time = Chargeable {
             entry_s,
             exit_s,
             covered: &[],
-            free_s: plan.free.seconds.min(length_s),
+            free_s,
         };
-        let fee_scaled = if compiled.is_narrow {
+        let fee_scaled = if let Some(fee_scaled) = closed {
+            fee_scaled.wide()
+        } else if compiled.is_narrow {
             capped_sum::<i64>(path, &self.clock, time, &candidate.caps)?.wide()
         } else {
             capped_sum::<i128>(path, &self.clock, time, &candidate.caps)?
