@@ -18,8 +18,8 @@ FORMAT: Final = "parkflow receipt 1"
 DOCUMENT_BYTES_MAX: Final = 1 << 20
 # A receipt is seven levels deep.
 _DEPTH_MAX: Final = 32
-# The sign and digits of the largest whole number of 64 bits.
-_DIGITS_MAX: Final = 20
+# The sign and digits of the largest whole number of 128 bits, which a history may hold; other fields are bounded below.
+_DIGITS_MAX: Final = 40
 _SHOWN_CHARACTERS_MAX: Final = 160
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", re.ASCII)
 

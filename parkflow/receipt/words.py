@@ -142,7 +142,7 @@ def _notes(record: Record, tariff: Json, speech: Speech) -> Iterator[str]:
     entry_s, exit_s = _counted(record, tariff)
     if (entry_s, exit_s) != (record.entry_s, record.exit_s):
         yield speech.say("note_clock", entry=speech.moment_short(entry_s), exit=speech.moment_short(exit_s))
-    if _has_gaps(record):
+    if _has_gaps(record, entry_s, exit_s):
         yield speech.say("note_gaps")
     tax = tariff.get("tax", {})
     if tax.get("mode") == "included" and record.fee_minor:
@@ -166,16 +166,15 @@ def _counted(record: Record, tariff: Json) -> tuple[int, int]:
     return entry_s, exit_s
 
 
-def _has_gaps(record: Record) -> bool:
+def _has_gaps(record: Record, entry_s: int, exit_s: int) -> bool:
     """Whether some of the stay belongs to no line; lines about the whole stay do not count."""
     counted = sorted((line.from_s, line.to_s) for line in record.lines if line.kind in ("units", "free"))
-    reached_s = record.entry_s
+    reached_s = entry_s
     for from_s, to_s in counted:
         if from_s > reached_s:
             return True
         reached_s = max(reached_s, to_s)
-    # Less than a minute may be what the tariff's clock rounds away.
-    return reached_s + 60 <= record.exit_s
+    return reached_s < exit_s
 
 
 def _payments(receipt: Receipt, speech: Speech) -> Iterator[Row]:
