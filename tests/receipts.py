@@ -25,6 +25,7 @@ def receipt_of(
     vehicle_class: str | None = "car",
     tags: tuple[str, ...] = (),
     terms: core.Terms | None = None,
+    history: core.AccountHistory | None = None,
     lot: str = "西湖大道 P1",
 ) -> Receipt:
     """The paid receipt of a stay; instants are local or with offset."""
@@ -32,7 +33,9 @@ def receipt_of(
     entry_s, exit_s = tariff.instant_s(entry), tariff.instant_s(exit_)
     assert entry_s is not None
     assert exit_s is not None
-    fee = tariff.settle(entry_s=entry_s, exit_s=exit_s, vehicle_class=vehicle_class, tags=tags, terms=terms)
+    fee = tariff.settle(
+        entry_s=entry_s, exit_s=exit_s, vehicle_class=vehicle_class, tags=tags, terms=terms, history=history
+    )
     return receipt_of_fee(tariff, fee, lot=lot)
 
 

