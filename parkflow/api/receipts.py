@@ -14,13 +14,14 @@ from parkflow.kit.ids import from_text
 from parkflow.operator import service as operator_service
 from parkflow.operator.rules import Permission
 from parkflow.operator.service import Principal
-from parkflow.receipt import page, pdf, service
+from parkflow.receipt import page, service
 from parkflow.receipt.document import Receipt
 from parkflow.receipt.words import language_of, statement, weighted
 
 _JSON: Final = "application/json"
+_PDF: Final = "application/pdf"
 # What is given where a client takes several alike; JSON first.
-_OFFERED: Final = (_JSON, page.MEDIA_TYPE, pdf.MEDIA_TYPE)
+_OFFERED: Final = (_JSON, page.MEDIA_TYPE, _PDF)
 # A receipt changes when it is paid, and shared caches must not keep it.
 _HEADERS: Final = {"Cache-Control": "private, no-store", "Vary": "Accept, Accept-Language, Authorization"}
 
@@ -79,7 +80,12 @@ async def _answer(found: Receipt, media_type: str, language: str) -> Response:
 
 def _shown(found: Receipt, media_type: str, language: str) -> bytes:
     told = statement(found, language)
-    return pdf.as_pdf(told) if media_type == pdf.MEDIA_TYPE else page.as_page(told).encode()
+    if media_type != _PDF:
+        return page.as_page(told).encode()
+    # Loading the PDF's maker takes half a second, which a service need not spend before its first PDF.
+    from parkflow.receipt.pdf import as_pdf
+
+    return as_pdf(told)
 
 
 def _media_type(accept: str) -> str:

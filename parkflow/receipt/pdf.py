@@ -6,7 +6,6 @@ from typing import Final
 from parkflow.receipt.sheet import BAD, GOOD, INK, SOFT, Sheet, Style, width_of
 from parkflow.receipt.words import Row, Statement
 
-MEDIA_TYPE: Final = "application/pdf"
 _BODY: Final = Style(10)
 _SMALL: Final = Style(9, SOFT)
 _HEADING: Final = Style(11, bold=True)

@@ -5,6 +5,7 @@ on the clock: the same calls give the same bytes (PDF 1.4, ISO 32000-1's predece
 """
 
 import io
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +28,7 @@ BAD: Final = "#b3261e"
 _FONT: Final = "parkflow-receipt"
 _FOOT: Final = 30
 _FILL, _FILL_AND_STROKE = 0, 2
+_WRITING: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,11 @@ class Sheet:
 
     def pdf(self, *, title: str, author: str, language: str, page_text: Callable[[int, int], str]) -> bytes:
         """The document; `page_text` gives the foot of a page from its number and how many there are."""
+        # The font's tables are read through one cursor, which two documents must not move at once.
+        with _WRITING:
+            return self._pdf(title, author, language, page_text)
+
+    def _pdf(self, title: str, author: str, language: str, page_text: Callable[[int, int], str]) -> bytes:
         out = io.BytesIO()
         canvas = Canvas(out, pagesize=A4, invariant=1, pageCompression=1, lang=language, initialFontName=_font())
         canvas.setTitle(title)

@@ -1,6 +1,7 @@
 """The page and the PDF of a receipt: nothing from outside, nothing unescaped, the same bytes every time."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -79,6 +80,12 @@ def test_the_same_receipt_gives_the_same_bytes(language: str) -> None:
     first, second = as_pdf(told(language)), as_pdf(told(language))
     assert first == second
     assert first.startswith(b"%PDF-1.")
+
+
+def test_documents_made_at_once_are_those_made_one_by_one() -> None:
+    wanted = [told(language, f"P{number} 停车场") for number in range(8) for language in sorted(TEXTS)]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(as_pdf, wanted)) == [as_pdf(one) for one in wanted]
 
 
 def test_the_font_is_inside_and_only_what_is_used_of_it() -> None:
