@@ -35,7 +35,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "grace_strict_detail": "costs nothing below {minutes}",
     "free_detail": "free minutes",
     "units_each": "{band}: {units} × {unit} at {price} each",
-    "units_share": "{band}: {units} × {bill}, by the price of {price} for {unit}",
+    "units_share": "{band}: {units} × {bill} at {price} for {unit}",
     "units_all": "{band}: {price} each time",
     "units_free": "{band}: free",
     "units_plain": "{band}: {units} started units",

@@ -132,7 +132,7 @@ def test_a_ladder_is_told_step_by_step() -> None:
         (
             ptl(bands=[{"id": "all", "ladder": [{"unit": 60, "price": 100, "bill": "90s"}]}]),
             "2 Mar, 08:00 – 13:00",
-            "any time: 200 × 1 min 30 s, by the price of 1.00 for 1 h",
+            "any time: 200 × 1 min 30 s at 1.00 for 1 h",
             "5.00",
         ),
         (
