@@ -1,16 +1,44 @@
-"""`parkflow tariff plot`: a tariff as a picture."""
+"""`parkflow tariff plot`, `import-apds`, `export-apds`: a tariff as a picture, and to and from APDS 4."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import click
+import yaml
 
 from parkflow.core import Tariff, TariffError
 from parkflow.kit.errors import ParkflowError
 from parkflow.tariff import plot as drawing
+from parkflow.tariff.apds import DOCUMENT_BYTES_MAX, read_document, to_json
+from parkflow.tariff.apds_export import export_tariff
+from parkflow.tariff.apds_facts import FACTS, facts_of
+from parkflow.tariff.apds_import import import_document
 from parkflow.tariff.steps import Parker
 
+EXIT_LOSSES: Final = 1
+
 _FILE: Final = click.Path(path_type=Path)
+_OUT: Final = "Write to this file instead of the standard output."
+
+
+class _TariffDumper(yaml.SafeDumper):
+    """YAML as tariffs are written; PyYAML follows YAML 1.1, to which 08 is a text, and tariffs YAML 1.2."""
+
+
+def _quoted_digits(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if text.lstrip("+-").isdigit() else None)
+
+
+_TariffDumper.add_representer(str, _quoted_digits)
+
+
+class ExchangeFileUnusable(ParkflowError):
+    """A file of another system cannot be read, or ours not be written."""
+
+    code = "exchange_file_unusable"
+    status = 422
 
 
 class PictureNotDrawn(ParkflowError):
@@ -47,6 +75,64 @@ def plot(
         raise PictureNotDrawn(f"{out}: {error.strerror or error}") from None
 
 
+@click.command(name="import-apds")
+@click.argument("file", type=_FILE)
+@click.option(
+    "--assume",
+    "assumed",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help=f"A fact that APDS does not hold: {', '.join(FACTS)}.",
+)
+@click.option("--out", default=None, type=_FILE, help=f"{_OUT} A name ending in .json gives JSON.")
+def import_apds(*, file: Path, assumed: tuple[str, ...], out: Path | None) -> None:
+    """Make a tariff of the APDS 4 rates in FILE; says every assumption and every loss on the standard error."""
+    facts = facts_of(assumed)
+    imported = import_document(read_document(_content(file)), facts)
+    _say([*imported.assumptions, *imported.losses])
+    fields = json.loads(imported.tariff.canonical_json)
+    if out is not None and out.suffix == ".json":
+        _write(out, to_json(fields) + "\n")
+    else:
+        _write(out, yaml.dump(fields, Dumper=_TariffDumper, allow_unicode=True, sort_keys=False, width=120))
+
+
+@click.command(name="export-apds")
+@click.argument("file", type=_FILE)
+@click.option("--out", default=None, type=_FILE, help=_OUT)
+@click.option("--strict", is_flag=True, help="Exit with 1 when the standard part cannot hold everything.")
+def export_apds(*, file: Path, out: Path | None, strict: bool) -> None:
+    """Write the tariff in FILE as APDS 4; what the standard cannot hold is said and stands in an extension."""
+    exported = export_tariff(_load(file))
+    _write(out, to_json(exported.document) + "\n")
+    _say(exported.losses)
+    if strict and exported.losses:
+        raise SystemExit(EXIT_LOSSES)
+
+
+def _content(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(DOCUMENT_BYTES_MAX + 1)
+    except OSError as error:
+        raise ExchangeFileUnusable(f"{file}: {error.strerror}") from None
+
+
+def _write(out: Path | None, text: str) -> None:
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ExchangeFileUnusable(f"{out}: {error.strerror}") from None
+
+
+def _say(lines: Iterable[object]) -> None:
+    for line in lines:
+        click.echo(str(line), err=True)
+
+
 def _load(file: Path) -> Tariff:
     # Late, because that module registers these commands.
     from parkflow.tariff.cli import load_file
@@ -61,4 +147,4 @@ def _entry_s(loaded: Tariff, text: str) -> int:
     return entry_s
 
 
-COMMANDS: Final = (plot,)
+COMMANDS: Final = (plot, import_apds, export_apds)

@@ -33,6 +33,7 @@ FLOAT_ROOMS = {
     "parkflow/jobs/": "pauses between two looks",
     "parkflow/limit/fallback.py": "the event loop's own clock",
     "parkflow/demo/": "progress and elapsed seconds, shown to people",
+    "parkflow/tariff/apds.py": "another standard's decimal texts, made minor units digit by digit",
     "parkflow/tariff/plot.py": "drawing",
     "gate_sim/": "time-outs and pauses of simulated clients",
     "bench/": "measures",
