@@ -18,7 +18,9 @@ DOCUMENT_BYTES_MAX: Final = 4 * 1024 * 1024
 DEPTH_MAX: Final = 32
 # As the tariff language's own bound on prices: nothing above it can be priced.
 _MINOR_MAX: Final = 10**12
-_WHOLE_DIGITS_MAX: Final = 15
+# Numbers are computed with 28 digits; up to these bounds every step is exact.
+_EXPONENT_MAX: Final = 15
+_DIGITS_MAX: Final = 20
 _SECONDS_MAX: Final = 3_660 * 86_400
 
 EXTENSION: Final = "x-parkflow"
@@ -31,6 +33,15 @@ _EXPONENTS: Final = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
 }
+
+# Fields that others may add beside our extension, because no price follows from them.
+_WITHOUT_PRICE: Final = frozenset(
+    {"id", "version", "description", "usageCondition", "validStart", "validEnd", "minTime", "maxTime", "periodName"}
+    | {"overallStartTime", "overallEndTime", "eligibilityName", "rateResponsibleParty", "rateTableID", "rateType"}
+    | {"additionalInformation", "rateSupersedeLink", "validation", "extensions", "className"}
+)
+# The document itself and the right specification, around the prices.
+_OPEN_PLACES: Final = frozenset({"", "rightSpecification"})
 
 _CLOCK_DURATION = re.compile(r"(?:(\d{1,3}):)?(\d{1,4}):([0-5]\d)")
 # ISO 8601 without years and months, whose length varies. Flows of the UK platform write `P3600S`, without the T.
@@ -84,6 +95,8 @@ def read_document(content: bytes) -> dict[str, Any]:
         )
     except UnicodeDecodeError:
         raise ApdsRefused("the document is not UTF-8 text") from None
+    except ArithmeticError:
+        raise ApdsRefused("the document holds a number whose exponent is out of all bounds") from None
     except RecursionError:
         raise ApdsRefused(f"the document is nested deeper than {DEPTH_MAX} levels") from None
     except ValueError as error:
@@ -146,8 +159,8 @@ def decimal_of(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("needs a number")
     number = Decimal(value)
-    if not number.is_finite() or abs(number.adjusted()) > _WHOLE_DIGITS_MAX:
-        raise ValueError("is not a number of money")
+    if abs(number.adjusted()) > _EXPONENT_MAX or len(number.as_tuple().digits) > _DIGITS_MAX:
+        raise ValueError("has more digits than an amount")
     return number
 
 
@@ -226,21 +239,21 @@ def to_json(value: object, indent: str = "") -> str:
 
 
 def first_difference(expected: object, given: object, path: str = "") -> str | None:
-    """Where `given` lacks or contradicts something of `expected`; fields that only `given` has do not count."""
+    """Where `given` lacks, contradicts or adds to `expected`; what holds no price may be added."""
     match expected, given:
         case dict(), dict():
-            for name, item in expected.items():
+            for name in [*expected, *given]:
+                if name not in expected and (name in _WITHOUT_PRICE or path in _OPEN_PLACES or given[name] is None):
+                    continue
                 place = f"{path}.{name}" if path else name
-                if name not in given:
+                if name not in expected or name not in given:
                     return place
-                if (found := first_difference(item, given[name], place)) is not None:
+                if (found := first_difference(expected[name], given[name], place)) is not None:
                     return found
             return None
         case list(), list() if len(expected) == len(given):
-            places = (
-                first_difference(*pair, f"{path}[{place}]")
-                for place, pair in enumerate(zip(expected, given, strict=True))
-            )
+            pairs = enumerate(zip(expected, given, strict=True))
+            places = (first_difference(*pair, f"{path}[{place}]") for place, pair in pairs)
             return next((found for found in places if found is not None), None)
         case (bool(), _) | (_, bool()):
             return None if expected is given else path

@@ -121,11 +121,25 @@ def test_anything_else_that_contradicts_the_extension_is_refused() -> None:
         "rateTables[0].rateLineCollections[0].rateLines[0].incrementPeriod: contradicts"
     )
     document = exported(ready("cn-beijing-1"))
+    document["rateTables"][0]["rateLineCollections"][0]["rateLines"][0]["maxValue"] = 5
+    assert refused(document).startswith("rateTables[0].rateLineCollections[0].rateLines[0].maxValue: contradicts")
+    document = exported(ready("cn-beijing-1"))
+    document["rightSpecification"]["rateEligibility"][0]["rateDiscount"] = {"discountRate": 10}
+    assert "rateDiscount: contradicts" in refused(document)
+    document = exported(ready("cn-beijing-1"))
     del document["rateTables"][3]
     assert "points at nothing" in refused(document)
     document = exported(ready("cn-beijing-1"))
     document[EXTENSION]["format"] = "another"
     assert "is not of the format" in refused(document)
+
+
+def test_what_holds_no_price_may_be_added_beside_the_extension() -> None:
+    document = exported(ready("cn-beijing-1"))
+    document["rightSpecification"]["issuer"] = {"id": "TESTCOUNCIL", "version": 1}
+    document["rateTables"][0]["rateResponsibleParty"] = {"id": "TESTCOUNCIL", "version": 1}
+    document["rateTables"][0]["rateLineCollections"][0]["validStart"] = "2026-01-01T00:00:00Z"
+    assert imported(document).tariff.sha256 == ready("cn-beijing-1").sha256
 
 
 def test_the_standard_part_says_what_it_lacks() -> None:

@@ -162,6 +162,7 @@ def test_what_could_mean_two_things_is_refused(message: str, change: Change) -> 
         (b"{'a': 1}", "is not JSON"),
         (b'{"a": NaN}', "NaN is not a number of JSON"),
         (b'{"a": -Infinity}', "-Infinity is not a number"),
+        (b'{"a": 1e99999999999999999999}', "out of all bounds"),
         (b'{"a": 1, "a": 2}', "the field a is given twice"),
         (b'{"a": ' + b"9" * 5_000 + b"}", "is not JSON"),
         (b"\xff{}", "is not UTF-8"),
@@ -205,7 +206,16 @@ def test_decimal_text_becomes_minor_units_exactly(number: str, exponent: int, mi
 
 
 @pytest.mark.parametrize(
-    ("number", "exponent"), [("6.701", 2), ("150.5", 0), ("1e-3", 2), ("1e999999", 2), ("1e-999999", 2), ("-0.01", 2)]
+    ("number", "exponent"),
+    [
+        ("6.701", 2),
+        ("150.5", 0),
+        ("1e-3", 2),
+        ("1e999999", 2),
+        ("1e-999999", 2),
+        ("-0.01", 2),
+        ("6.70000000000000000000000000001", 2),
+    ],
 )
 def test_an_amount_that_the_currency_does_not_have_is_refused(number: str, exponent: int) -> None:
     with pytest.raises(ApdsRefused):
