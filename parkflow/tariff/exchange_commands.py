@@ -20,6 +20,11 @@ from parkflow.tariff.steps import Parker
 EXIT_LOSSES: Final = 1
 
 _FILE: Final = click.Path(path_type=Path)
+_ORDER: Final = (
+    "ptl", "id", "source", "words", "currency", "minor_exponent", "timezone", "clock", "dates", "choose", "plans",
+    "if", "grace", "free", "entry_fee", "cycle", "edge", "bands", "caps", "min", "when", "restart", "ladder", "loop",
+    "unit", "price", "for", "bill", "max", "over", "from", "to", "days",
+)  # fmt: skip
 _OUT: Final = "Write to this file instead of the standard output."
 
 
@@ -90,7 +95,7 @@ def import_apds(*, file: Path, assumed: tuple[str, ...], out: Path | None) -> No
     facts = facts_of(assumed)
     imported = import_document(read_document(_content(file)), facts)
     _say([*imported.assumptions, *imported.losses])
-    fields = json.loads(imported.tariff.canonical_json)
+    fields = _in_reading_order(json.loads(imported.tariff.canonical_json))
     if out is not None and out.suffix == ".json":
         _write(out, to_json(fields) + "\n")
     else:
@@ -126,6 +131,18 @@ def _write(out: Path | None, text: str) -> None:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ExchangeFileUnusable(f"{out}: {error.strerror}") from None
+
+
+def _in_reading_order(value: object) -> object:
+    """Fields in the order in which tariffs are written and read; unknown ones last."""
+    match value:
+        case dict():
+            names = sorted(value, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+            return {name: _in_reading_order(value[name]) for name in names}
+        case list():
+            return [_in_reading_order(item) for item in value]
+        case _:
+            return value
 
 
 def _say(lines: Iterable[object]) -> None:

@@ -271,6 +271,7 @@ def test_import_says_its_assumptions() -> None:
     assert "assumption: values=cumulative: a line has no incrementPeriod\n" in result.stderr
     assert "assumption: grace=none: APDS has no field for it\n" in result.stderr
     assert "loss: rateTables[0].availability: a tariff has no field for it\n" in result.stderr
+    assert result.stdout.startswith("ptl: 1\nid: northern-quarter\ncurrency: GBP\n")
     assert Tariff.load(result.stdout).currency == "GBP"
 
 
