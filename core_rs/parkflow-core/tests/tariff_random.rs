@@ -13,9 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
 use std::thread;
 
+use parkflow_core::tariff::Tariff;
 use random_tariff::compare::difference;
 use random_tariff::coverage::Coverage;
-use random_tariff::{cases, shrink, Case, Dice};
+use random_tariff::{cases, columns, shrink, Case, Dice};
 use tick_meter::misreading::Misreading;
 use tick_meter::Oracle;
 
@@ -48,16 +49,33 @@ fn compare_chunk(seed: u64, misreading: Option<Misreading>, coverage: &mut Cover
             continue;
         };
         coverage.tariffs += 1;
-        for case in cases {
+        let before = failed.len();
+        for case in &cases {
             let oracle = Oracle::new(&case.tariff, misreading);
-            let found = difference(&case, &parsed, &oracle);
-            coverage.add(&case, &oracle.seen);
-            if found.is_some() {
-                failed.push(case);
+            if difference(case, &parsed, &oracle).is_some() {
+                failed.push(case.clone());
             }
+            coverage.add(case, &oracle.seen);
+        }
+        let oracle = Oracle::new(&cases[0].tariff, misreading);
+        let per_second = dice.one_of(&[1, 1_000, 1_000_000, 1_000_000_000]);
+        if failed.len() == before && columns::difference(&parsed, &cases, &oracle, per_second).is_some() {
+            failed.push(together(&parsed, cases, &oracle, per_second));
         }
     }
     failed
+}
+
+/// Cases that differ in columns, as one: the account that differs, or all stays where there are no accounts.
+fn together(parsed: &Tariff, cases: Vec<Case>, oracle: &Oracle, per_second: i64) -> Case {
+    let differs = |case: &&Case| columns::difference(parsed, std::slice::from_ref(case), oracle, per_second).is_some();
+    if let Some(case) = cases.iter().find(differs) {
+        return case.clone();
+    }
+    Case {
+        tariff: cases[0].tariff.clone(),
+        stays: cases.into_iter().flat_map(|case| case.stays).collect(),
+    }
 }
 
 fn seed_of(chunk: u64) -> u64 {

@@ -1,21 +1,12 @@
 //! Both meters on one case.
 
-use parkflow_core::tariff::{Fee, History, PriceError, Stay, Tariff, Terms};
+use parkflow_core::tariff::{History, PriceError, Tariff, Terms};
 
-use super::Case;
+use super::{columns, Case};
 use crate::tick_meter::misreading::Misreading;
 use crate::tick_meter::{Account, Oracle, Refused};
 
-/// A stay that the meters price differently, or whose lines do not add up.
-#[derive(Debug)]
-pub struct Difference {
-    pub stay: usize,
-    pub expected: Result<i64, Refused>,
-    pub got: Result<Fee, PriceError>,
-    pub why: &'static str,
-}
-
-fn agree(expected: Result<i64, Refused>, got: Result<i64, PriceError>) -> bool {
+pub fn agree(expected: Result<i64, Refused>, got: Result<i64, PriceError>) -> bool {
     match (expected, got) {
         (Ok(expected), Ok(got)) => expected == got,
         (Err(Refused::NoPlan), Err(PriceError::NoPlan))
@@ -24,16 +15,11 @@ fn agree(expected: Result<i64, Refused>, got: Result<i64, PriceError>) -> bool {
     }
 }
 
-/// The first difference, if there is one; none too for a text that is refused, which the caller has ruled out.
-pub fn difference(case: &Case, tariff: &Tariff, oracle: &Oracle) -> Option<Difference> {
-    let (mut history, mut account) = (History::default(), Account::default());
+/// The first stay that the meters price differently, or whose lines do not add up, if there is one.
+pub fn difference(case: &Case, tariff: &Tariff, oracle: &Oracle) -> Option<String> {
+    let (mut history, mut bare_history, mut account) = (History::default(), History::default(), Account::default());
     for (place, one) in case.stays.iter().enumerate() {
-        let stay = Stay {
-            entry_s: one.entry_s,
-            exit_s: one.exit_s,
-            class: one.class,
-            tags: &one.tags,
-        };
+        let stay = one.bare();
         let terms = Terms {
             covered: &one.covered,
             vouchers: &one.vouchers,
@@ -51,23 +37,22 @@ pub fn difference(case: &Case, tariff: &Tariff, oracle: &Oracle) -> Option<Diffe
             "the fees differ"
         } else if got.as_ref().is_ok_and(|fee| fee.fee_minor != lines) {
             "the lines do not add up"
+        } else if tariff.settle_minor(&stay, &terms, &mut bare_history) != due {
+            "settle and settle_minor differ"
         } else if alone && (tariff.price_minor(&stay) != due || tariff.price(&stay) != got) {
             "price, price_minor and settle differ"
         } else {
             continue;
         };
-        return Some(Difference {
-            stay: place,
-            expected,
-            got,
-            why,
-        });
+        return Some(format!("stay {place}: {why}: expected {expected:?}, got {got:?}"));
     }
     None
 }
 
 /// The difference of a case by itself; none when its text is refused.
-pub fn difference_of(case: &Case, misreading: Option<Misreading>) -> Option<Difference> {
+pub fn difference_of(case: &Case, misreading: Option<Misreading>) -> Option<String> {
     let tariff = Tariff::parse(&case.tariff.to_string()).ok()?;
-    difference(case, &tariff, &Oracle::new(&case.tariff, misreading))
+    let oracle = Oracle::new(&case.tariff, misreading);
+    let in_columns = || columns::difference(&tariff, std::slice::from_ref(case), &oracle, 1_000);
+    difference(case, &tariff, &oracle).or_else(in_columns)
 }

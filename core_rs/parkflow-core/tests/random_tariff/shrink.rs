@@ -99,6 +99,10 @@ pub fn report(case: &Case) -> String {
     for stay in &small.stays {
         let _ = writeln!(text, "{stay:?}");
     }
-    let _ = writeln!(text, "{:?}", difference_of(&small, None));
+    let _ = writeln!(
+        text,
+        "{}",
+        difference_of(&small, None).unwrap_or("only beside other cases".into())
+    );
     text
 }
