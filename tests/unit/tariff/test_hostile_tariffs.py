@@ -124,7 +124,8 @@ def with_lines_changed(chance: random.Random, text: str) -> str:
 TOKENS: Final = (
     "0", "-1", "1e9", "0.5", "1000000000000", "9223372036854775807", "9223372036854775808", "1s", "10y", "null", "~",
     "true", "all", "stay", "cycle", "occurrence", "total", "carry", "lowest", '"24:00"', '"25:00"', "[]", "{}",
-    "[[[]]]", "!!binary", "&a", "*a", "<<", "{every: 1s}", '{daily: "00:00"}', "{from: 8}", "[mon-sun]", "mon", "2026-02-30",
+    "[[[]]]", "!!binary",
+    "&a", "*a", "<<", "{every: 1s}", '{daily: "00:00"}', "{from: 8}", "[mon-sun]", "mon", "2026-02-30",
     "\u202e", "car",
 )  # fmt: skip
 
