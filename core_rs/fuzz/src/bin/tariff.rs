@@ -99,6 +99,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let mut paths: Vec<_> = fs::read_dir(library)
         .expect("the library is there")
         .map(|entry| entry.expect("its files can be listed").path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
         .collect();
     paths.sort();
     let library = paths.iter().map(|path| fs::read_to_string(path).expect("text"));
