@@ -49,7 +49,7 @@ def stays_from(tariff: Tariff, entry_s: int, parker: Parker) -> PriceStays:
     def price(lengths_s: Sequence[int]) -> Sequence[int]:
         if tariff.needs_history:
             return [settled(length_s) for length_s in lengths_s]
-        return tariff.price_batch(
+        return tariff.price_many(
             [entry_s] * len(lengths_s),
             [entry_s + length_s for length_s in lengths_s],
             vehicle_class=parker.vehicle_class,

@@ -56,7 +56,7 @@ def test_the_steps_are_the_seconds_at_which_the_engine_changes_its_fee(name: str
     ends_s = [step.from_s for step in steps[1:]] + [last_s + 1]
     drawn = [step.fee_minor for step, end_s in zip(steps, ends_s, strict=True) for _ in range(step.from_s, end_s)]
     exits_s = range(start_s, start_s + last_s + 1)
-    assert drawn == loaded.price_batch([start_s] * len(exits_s), exits_s, vehicle_class=parker.vehicle_class)
+    assert drawn == loaded.price_many([start_s] * len(exits_s), exits_s, vehicle_class=parker.vehicle_class)
     assert len(steps) > 3
     for before, step in itertools.pairwise(steps):
         for length_s, fee_minor in ((step.from_s - 1, before.fee_minor), (step.from_s, step.fee_minor)):
