@@ -32,7 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "reconcile": ("parkflow.day_commands", "reconcile", "Compare our book with a channel's bill."),
     "demo": ("parkflow.demo.cli", "demo", "Run a real day of parking through the whole chain."),
     "worker": ("parkflow.day_commands", "worker", "Run the pipelines and the schedule."),
-    "tariff": ("parkflow.tariff.cli", "tariff", "Check tariffs, price stays, run case files."),
+    "tariff": ("parkflow.shadow_commands", "tariff", "Check and compare tariffs, price stays, run case files."),
     "serve": ("parkflow.serving", "serve_command", "Run the HTTP service."),
 }
 

@@ -86,6 +86,11 @@ async def publish(conn: Conn, *, operator_id: int, source: str, now: datetime) -
     raise TariffBusy
 
 
+def checked(source: str) -> core.Tariff:
+    """The tariff of a PTL/1 text that may become a version. Raises TariffInvalid, naming the place in the text."""
+    return _checked(source)[0]
+
+
 async def versions(conn: Conn, *, operator_id: int) -> list[TariffVersion]:
     """All versions of the operator's tariffs, each tariff's newest first."""
     return await store.versions(conn, operator_id)
