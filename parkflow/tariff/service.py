@@ -1,7 +1,7 @@
 """Tariff versions: published once, never changed, assigned to lots from an instant on."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -11,7 +11,7 @@ from parkflow.kit.errors import NotFound, ParkflowError
 from parkflow.lot import service as lot_service
 from parkflow.operator import service as operator_service
 from parkflow.tariff import store
-from parkflow.tariff.rules import version_for
+from parkflow.tariff.rules import VersionAt, version_for
 from parkflow.tariff.store import NewVersion, TariffVersion, TimetableLine
 from parkflow.tariff.templates import ready_texts
 
@@ -51,6 +51,13 @@ class TariffAlreadyAssigned(ParkflowError):
     status = 409
 
 
+class TariffNotValidThen(ParkflowError):
+    """A version is assigned from an instant at which it is valid by its own text."""
+
+    code = "tariff_not_valid_then"
+    status = 409
+
+
 class AssignmentInForce(ParkflowError):
     """A tariff that is or was in force stays assigned: fees were charged by it. Assign another from later on."""
 
@@ -78,7 +85,16 @@ async def publish(conn: Conn, *, operator_id: int, source: str, now: datetime) -
             f"the tariff is in {parsed.currency}, but the operator's currency is {operator.currency}"
         )
     sha256 = bytes.fromhex(parsed.sha256)
-    new = NewVersion(parsed.id, sha256, kept, parsed.currency, parsed.timezone)
+    new = NewVersion(
+        parsed.id,
+        sha256,
+        kept,
+        parsed.currency,
+        parsed.timezone,
+        VersionAt(parsed.version_at),
+        _instant(parsed.valid_from_s),
+        _instant(parsed.valid_to_s),
+    )
     for _ in range(_PUBLISH_TRIES):
         await store.insert_version(conn, operator_id, new, now)
         if (found := await store.version(conn, operator_id, sha256)) is not None:
@@ -107,15 +123,16 @@ async def get(conn: Conn, *, operator_id: int, sha256: bytes) -> TariffVersion:
 async def assign(
     conn: Conn, *, operator_id: int, lot_id: int, sha256: bytes, valid_from: datetime, now: datetime
 ) -> None:
-    """Stays that begin at or after `valid_from` are priced by this version; the same again changes nothing.
+    """Stays that begin (or end, by its `version_at`) from `valid_from` on are priced by this version.
 
-    A lot's first tariff may begin in the past, later ones may not. Raises NotFound, TariffDoesNotFit, TariffInThePast,
-    TariffAlreadyAssigned.
+    The same again changes nothing. A lot's first tariff may begin in the past, later ones may not. Raises NotFound,
+    TariffDoesNotFit, TariffNotValidThen, TariffInThePast, TariffAlreadyAssigned.
     """
     lot = await lot_service.get(conn, operator_id=operator_id, lot_id=lot_id)
     version = await get(conn, operator_id=operator_id, sha256=sha256)
     if version.time_zone != lot.time_zone:
         raise TariffDoesNotFit(f"the tariff's time zone is {version.time_zone}, but the lot's is {lot.time_zone}")
+    _require_valid(version, valid_from)
     await store.lock_lot(conn, lot_id)
     first_from, _ = await store.assigned(conn, lot_id, valid_from)
     if first_from is not None and first_from < valid_from < now:
@@ -157,6 +174,19 @@ async def in_force(
 async def parsed(conn: Conn, hashes: Sequence[bytes]) -> Mapping[bytes, core.Tariff]:
     """The tariffs of the hashes, ready to price."""
     return {sha256: _parsed(source) for sha256, source in (await store.sources(conn, hashes)).items()}
+
+
+def _require_valid(version: TariffVersion, at: datetime) -> None:
+    if version.valid_from is not None and at < version.valid_from:
+        raise TariffNotValidThen(f"this version is valid from {version.valid_from.isoformat()}; assign it from then on")
+    if version.valid_to is not None and at >= version.valid_to:
+        raise TariffNotValidThen(
+            f"this version is valid until {version.valid_to.isoformat()}; publish one that is longer"
+        )
+
+
+def _instant(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _checked(source: str) -> tuple[core.Tariff, str]:

@@ -61,7 +61,7 @@ class Pricer:
         """Prices of stays of one class with the same tags, each by itself."""
         first = stays[0]
         try:
-            return self.tariff.price_batch(
+            return self.tariff.price_many(
                 [stay.entry_s for stay in stays],
                 [stay.exit_s for stay in stays],
                 vehicle_class=first.vehicle_class,

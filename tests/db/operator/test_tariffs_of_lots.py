@@ -200,3 +200,22 @@ async def test_of_two_assignments_at_the_same_instant_one_is_refused(pool: Pool,
         [line] = await tariff_service.timetable(conn, operator_id=owner, lot_id=place)
     assert set(results) == {line.sha256, None}
     assert results.count(line.sha256) == 3
+
+
+async def test_a_version_is_assigned_only_from_when_its_text_says_it_is_valid(conn: Conn) -> None:
+    owner = await operator(conn)
+    place = await lot(conn, owner)
+    text = TEXT.replace("ptl: 1", 'ptl: 1\nvalid: {from: "2017-11-01", to: "2017-12-01"}\nversion_at: exit')
+    version = await tariff_service.publish(conn, operator_id=owner, source=text, now=NOW)
+    start, end = datetime(2017, 11, 1, 4, tzinfo=UTC), datetime(2017, 12, 1, 5, tzinfo=UTC)
+    assert (version.version_at, version.valid_from, version.valid_to) == ("exit", start, end)
+    for valid_from in (start - timedelta(seconds=1), end):
+        with pytest.raises(tariff_service.TariffNotValidThen):
+            await tariff_service.assign(
+                conn, operator_id=owner, lot_id=place, sha256=version.sha256, valid_from=valid_from, now=NOW
+            )
+    await tariff_service.assign(conn, operator_id=owner, lot_id=place, sha256=version.sha256, valid_from=start, now=NOW)
+    day = timedelta(days=1)
+    entries, exits = [start - day, start - day, end - day], [start, start - timedelta(seconds=1), end]
+    in_force = await tariff_service.in_force(conn, [place] * 3, entries, exits)
+    assert in_force == [version.sha256, None, version.sha256]

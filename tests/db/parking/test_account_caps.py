@@ -10,9 +10,12 @@ from collections.abc import Sequence
 import pytest
 
 from parkflow import core
+from parkflow.charge import service as charges
 from parkflow.db.tx import tx
 from parkflow.invariants import prices
+from parkflow.ledger import service as ledger
 from parkflow.parking.pricing import STAYS_PRICED_PER_PASS_MAX
+from parkflow.tariff import service as tariff_service
 from tests import seed
 from tests.db.parking.closed import DAILY, close, furnish, price, tariff
 from tests.db.parking.conftest import Lot
@@ -191,3 +194,49 @@ async def test_a_worker_killed_between_the_statements_has_done_nothing(lot: Lot,
     assert await fees(lot, card_id) == due == [180, 220]
     version, used = await history(lot, card_id)
     assert (version, used.to_json()) == (1, account.to_json())
+
+
+async def test_a_version_that_counts_back_prices_the_whole_stay_by_its_exit(lot: Lot) -> None:
+    place = await furnish(lot, "b", tariff("t"))
+    dearer = tariff("t", of_tariff="version_at: exit,").replace("180", "200")
+    async with tx(lot.pool) as conn:
+        version = await tariff_service.publish(conn, operator_id=lot.operator_id, source=dearer, now=lot.start)
+        await tariff_service.assign(
+            conn,
+            operator_id=lot.operator_id,
+            lot_id=place,
+            sha256=version.sha256,
+            valid_from=lot.at(100),
+            now=lot.start,
+        )
+    card_id = (await lot.driver()).card_id
+    await close(lot, card_id, (place, 0, 60), (place, 70, 99), (place, 0, 100), (place, 110, 120))
+    assert await price(lot) == 4
+    # Two hours at 200 for the stay that began before the change and ended at it.
+    assert await fees(lot, card_id) == [180, 180, 400, 200]
+    assert await differing(lot) == 0
+
+
+async def test_a_charge_leads_to_the_version_and_the_grounds_of_its_fee(lot: Lot) -> None:
+    place = await furnish(lot, "b", tariff("t", of_plan=DAILY))
+    card_id = (await lot.driver()).card_id
+    await close(lot, card_id, (place, 0, 60), (place, 100, 280))
+    await price(lot)
+    async with tx(lot.pool) as conn:
+        await ledger.ensure_open_day(conn, lot.operator_id, lot.start)
+        assert await charges.raise_for_priced(conn, lot.buckets, now=lot.start, deduct_delay_seconds=0) == 2
+        rows = await conn.fetch(
+            "select c.gross_minor, s.fee_lines, v.source"
+            "  from charge c"
+            "  join stay s on s.bucket = c.bucket and s.stay_id = c.charge_id"
+            "  join tariff_version v on v.operator_id = c.operator_id and v.sha256 = s.tariff_sha256"
+            " order by s.exit_at"
+        )
+    assert [row["gross_minor"] for row in rows] == [180, 220]
+    for row in rows:
+        loaded, record = core.Tariff.load(row["source"]), row["fee_lines"]
+        assert loaded.sha256 == record["tariff_sha256"]
+        before = core.AccountHistory.from_json(json.dumps(record.get("history", {})))
+        again = loaded.settle(entry_s=record["entry_s"], exit_s=record["exit_s"], vehicle_class="car", history=before)
+        assert json.loads(again.to_json()) == record
+        assert again.fee_minor == row["gross_minor"]
