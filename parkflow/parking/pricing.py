@@ -48,24 +48,29 @@ class _Overtaken(Exception):
     """Somebody else has priced one of the stays meanwhile."""
 
 
-async def price_closed(conn: Conn, *, owner: str, buckets: Sequence[int], now: datetime) -> int:
+async def price_closed(
+    conn: Conn, *, owner: str, buckets: Sequence[int], now: datetime, stays_max: int = STAYS_PRICED_PER_PASS_MAX
+) -> int:
     """Give closed stays their fee by the tariff version that their lot had for them; how many.
 
     A stay that cannot be priced (no tariff yet, a stay beyond the tariff's limits) waits and holds up no other. Stays
     of a card under tariffs that count over several stays are settled in order of exit, then id; one that arrives late
     is settled when it arrives, and what is priced stays as it is (PTL/1, S20).
     """
-    stays = await store.closed_stays(conn, owner=owner, buckets=buckets, stays_max=STAYS_PRICED_PER_PASS_MAX)
-    if not stays:
-        return 0
+    last: ClosedStay | None = None
+    while stays := await store.closed_stays(conn, owner=owner, buckets=buckets, after=last, stays_max=stays_max):
+        priced = await _price(conn, owner, stays, now)
+        # Beyond a page of which nothing has a price there may be stays that have one.
+        if priced or len(stays) < stays_max:
+            return priced
+        last = stays[-1]
+    return 0
+
+
+async def _price(conn: Conn, owner: str, stays: Sequence[ClosedStay], now: datetime) -> int:
     rated = await _rated(conn, stays)
     alone = [one for one in rated if not one.tariff.needs_history]
     shared = [one for one in rated if one.tariff.needs_history]
-    if shared and len(stays) == STAYS_PRICED_PER_PASS_MAX:
-        # The pass may have been cut between two stays of a card, and the one outside may be the earlier one.
-        cards = sorted({_card(one.stay) for one in shared})
-        whole = await _rated(conn, await store.closed_stays_of_cards(conn, owner, cards))
-        shared = [one for one in whole if one.tariff.needs_history]
     priced = await store.price_stays(conn, owner, await asyncio.to_thread(_priced_alone, alone), now)
     return priced + (await _price_shared(conn, owner, shared, now) if shared else 0)
 
@@ -87,8 +92,9 @@ async def _rated(conn: Conn, stays: Sequence[ClosedStay]) -> list[_Rated]:
 
 async def _price_shared(conn: Conn, owner: str, rated: Sequence[_Rated], now: datetime) -> int:
     """Price stays and move the histories of their cards on, both or neither."""
+    # They come in order of exit, then id, and those of a card that the page leaves out are later ones.
     by_card: dict[Card, list[_Rated]] = {}
-    for one in sorted(rated, key=lambda one: (_card(one.stay), one.stay.exit_at, one.stay.stay_id)):
+    for one in rated:
         by_card.setdefault(_card(one.stay), []).append(one)
     known = await store.histories(conn, list(by_card))
     settled = await asyncio.to_thread(_settled, by_card, known)

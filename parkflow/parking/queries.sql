@@ -50,19 +50,15 @@ update stay s
    and l.bucket = a.bucket and l.owner = $1;
 
 -- name: closed_stays
--- Stays to be priced. $1 owner, $2 buckets, $3 how many at most
+-- A page of stays to be priced, each card's in order of exit, then id. $1 owner, $2 buckets, after $3 bucket, $4 card, $5 exit, $6 stay,
+-- $7 how many at most
 select s.bucket, s.stay_id, s.card_id, s.operator_id, s.lot_id, s.vehicle_class, s.entry_at, s.exit_at
   from stay s
   join bucket_lease l on l.bucket = s.bucket and l.owner = $1
  where s.bucket = any($2::smallint[]) and s.state = 'closed'
- limit $3;
-
--- name: closed_stays_of_cards
--- All stays of these cards that are to be priced. $1 owner, then per card $2 bucket, $3 card
-select s.bucket, s.stay_id, s.card_id, s.operator_id, s.lot_id, s.vehicle_class, s.entry_at, s.exit_at
-  from unnest($2::smallint[], $3::bigint[]) as k (bucket, card_id)
-  join bucket_lease l on l.bucket = k.bucket and l.owner = $1
-  join stay s on s.bucket = k.bucket and s.card_id = k.card_id and s.state = 'closed';
+   and (s.bucket, s.card_id, s.exit_at, s.stay_id) > ($3::smallint, $4::bigint, $5::timestamptz, $6::bigint)
+ order by s.bucket, s.card_id, s.exit_at, s.stay_id
+ limit $7;
 
 -- name: histories
 -- What the stays of these cards have used. $1 buckets, $2 cards

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from parkflow.db.conn import Conn, Row
 from parkflow.db.sql import load
@@ -12,6 +12,7 @@ from parkflow.parking.rules import KnownStay, NewStay, StayEnd
 from parkflow.parking.state import StayState
 
 _SQL = load(__file__)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +115,13 @@ async def abandon_stays(conn: Conn, owner: str, stays: Sequence[tuple[Group, int
         await conn.execute(_SQL.abandon_stays, owner, reason, buckets, idents)
 
 
-async def closed_stays(conn: Conn, *, owner: str, buckets: Sequence[int], stays_max: int) -> list[ClosedStay]:
-    found = await conn.fetch(_SQL.closed_stays, owner, list(buckets), stays_max)
-    return [ClosedStay(**dict(row.items())) for row in found]
-
-
-async def closed_stays_of_cards(conn: Conn, owner: str, cards: Sequence[tuple[int, int]]) -> list[ClosedStay]:
-    """All closed stays of the cards (bucket, card id)."""
-    found = await conn.fetch(_SQL.closed_stays_of_cards, owner, *_card_columns(cards))
+async def closed_stays(
+    conn: Conn, *, owner: str, buckets: Sequence[int], after: ClosedStay | None, stays_max: int
+) -> list[ClosedStay]:
+    """The next page after a stay: each card's stays in order of exit, then id."""
+    # No bucket is below 0, so the first page begins before all stays, whatever the rest of its key.
+    key = (-1, 0, EPOCH, 0) if after is None else (after.bucket, after.card_id, after.exit_at, after.stay_id)
+    found = await conn.fetch(_SQL.closed_stays, owner, list(buckets), *key, stays_max)
     return [ClosedStay(**dict(row.items())) for row in found]
 
 

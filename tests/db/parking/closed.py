@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from parkflow.db.tx import tx
 from parkflow.kit.ids import bucket_of, new_id
-from parkflow.parking.pricing import price_closed
+from parkflow.parking.pricing import STAYS_PRICED_PER_PASS_MAX, price_closed
 from parkflow.tariff import service as tariff_service
 from tests import seed
 from tests.db.parking.conftest import Lot
@@ -61,6 +61,6 @@ async def close(lot: Lot, card_id: int, *stays: tuple[int, int, int]) -> None:
         )
 
 
-async def price(lot: Lot, owner: str = seed.OWNER) -> int:
+async def price(lot: Lot, owner: str = seed.OWNER, *, stays_max: int = STAYS_PRICED_PER_PASS_MAX) -> int:
     async with tx(lot.pool) as conn:
-        return await price_closed(conn, owner=owner, buckets=lot.buckets, now=lot.start)
+        return await price_closed(conn, owner=owner, buckets=lot.buckets, now=lot.start, stays_max=stays_max)

@@ -14,7 +14,6 @@ from parkflow.charge import service as charges
 from parkflow.db.tx import tx
 from parkflow.invariants import prices
 from parkflow.ledger import service as ledger
-from parkflow.parking.pricing import STAYS_PRICED_PER_PASS_MAX
 from parkflow.tariff import service as tariff_service
 from tests import seed
 from tests.db.parking.closed import DAILY, close, furnish, price, tariff
@@ -138,17 +137,34 @@ async def test_tariffs_over_one_stay_touch_no_history(lot: Lot) -> None:
         assert await conn.fetchval("select count(*) from account_history") == 0
 
 
-async def test_a_pass_that_is_cut_takes_a_card_with_its_earlier_stays(lot: Lot) -> None:
+async def test_a_pass_that_is_cut_leaves_the_later_stays_of_a_card(lot: Lot) -> None:
     text = tariff("t", of_plan=DAILY)
     place = await furnish(lot, "b", text)
     card_id = (await lot.driver()).card_id
-    stays = [(minute, minute + 1) for minute in range(0, 10 * (STAYS_PRICED_PER_PASS_MAX + 100), 10)]
+    stays = [(minute, minute + 1) for minute in range(0, 60 * DAY, 500)]
     await close(lot, card_id, *[(place, *stay) for stay in reversed(stays)])
-    assert await price(lot) == len(stays)
-    assert await fees(lot, card_id) == replayed(text, lot, stays)[0]
-    # Some 35 days are over: what ended before the last of them is forgotten.
+    counts = []
+    while count := await price(lot, stays_max=7):
+        counts.append(count)
+    assert (counts[:-1], sum(counts)) == ([7] * (len(stays) // 7), len(stays))
+    due, account = replayed(text, lot, stays)
+    assert await fees(lot, card_id) == due
+    # Of sixty days the last 35 are remembered.
     _, used = await history(lot, card_id)
-    assert len(json.loads(used.to_json())["uses"]["pool/city"]["windows"]) <= 38
+    windows, all_windows = (json.loads(one.to_json())["uses"]["pool/city"]["windows"] for one in (used, account))
+    assert len(windows) == 38
+    assert windows == all_windows[-38:]
+
+
+async def test_any_number_of_stays_without_a_price_holds_up_no_other(lot: Lot) -> None:
+    place = await furnish(lot, "b", tariff("t", of_plan=f"if: {{minutes: {{lt: 120}}}}, {DAILY}"))
+    cards = [(await lot.driver()).card_id for _ in range(4)]
+    for card_id in cards:
+        await close(lot, card_id, *[(place, minute, minute + 120) for minute in range(0, 1_500, 150)])
+    await close(lot, cards[2], (place, 2_000, 2_060))
+    assert await price(lot, stays_max=3) == 1
+    assert await price(lot, stays_max=3) == 0
+    assert (await fees(lot, cards[2]))[-1] == 180
 
 
 async def test_workers_that_price_at_once_apply_each_stay_once(lot: Lot) -> None:
