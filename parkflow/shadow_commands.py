@@ -17,8 +17,6 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from parkflow.core import Tariff
 from parkflow.kit.errors import ParkflowError
 from parkflow.kit.ids import from_text
-from parkflow.lot import service as lot_service
-from parkflow.operator import service as operator_service
 from parkflow.tariff import shadow_report
 from parkflow.tariff.cli import load_file, tariff
 from parkflow.tariff.shadow import Comparison, PastStay, Pricer, local_hour_of
@@ -94,6 +92,10 @@ def _with_whose(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--to", "last", type=_DATE, required=True, help="And on this day or before.")
     @wraps(command)
     def read(*, operator_text: str, lot_text: str, first: datetime, last: datetime, **others: Any) -> None:
+        # Here, so that the commands about files start without the rooms of the database.
+        from parkflow.lot import service as lot_service
+        from parkflow.operator import service as operator_service
+
         operator_id = from_text(operator_service.ID_PREFIX, operator_text)
         lot_id = from_text(lot_service.ID_PREFIX, lot_text)
         command(whose=(operator_id, lot_id, first.date(), last.date()), **others)
@@ -109,7 +111,6 @@ def _with_whose(command: Callable[..., None]) -> Callable[..., None]:
 @_JSON
 def shadow(*, whose: Whose, file: Path, check: bool, top: int, as_json: bool) -> None:
     """Price a lot's past stays by the tariff in FILE beside what was really charged; nothing is written."""
-    # Here, so that the commands about files start without the rooms of the database.
     from parkflow.day_commands import with_services
     from parkflow.views import shadow as shadow_view
 
