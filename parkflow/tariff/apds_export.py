@@ -13,13 +13,26 @@ from parkflow.core import Tariff
 from parkflow.tariff.apds import EXTENSION, EXTENSION_FORMAT, Loss, amount_of, exponent_of, percent_of
 from parkflow.tariff.apds_lines import Line, held_cap, ladder_lines
 from parkflow.tariff.apds_names import CLASS_LIST, TAG_LIST, VEHICLE_TYPES, incomplete_note
-from parkflow.tariff.apds_times import NotHeld, validity_of
+from parkflow.tariff.apds_times import NotHeld, date_time, validity_of
 
 POINTER: Final = "$apds"
 
 # What a tariff, a plan, a band and a step may hold that is written into APDS, or whose loss is named by itself.
 _TARIFF_FIELDS: Final = frozenset(
-    {"ptl", "id", "words", "source", "currency", "minor_exponent", "timezone", "dates", "plans", "choose", "tax"}
+    {
+        "ptl",
+        "id",
+        "words",
+        "source",
+        "currency",
+        "minor_exponent",
+        "timezone",
+        "valid",
+        "dates",
+        "plans",
+        "choose",
+        "tax",
+    }
 )
 _PLAN_FIELDS: Final = frozenset({"id", "if", "grace", "cycle", "edge", "bands", "caps", "min"})
 _BAND_FIELDS: Final = frozenset({"id", "when", "ladder", "restart"})
@@ -38,12 +51,15 @@ class Exported:
 
 def export_tariff(tariff: Tariff) -> Exported:
     """The tariff as one document."""
-    return _Export(json.loads(tariff.canonical_json)).run()
+    instants = (("validStart", tariff.valid_from_s), ("validEnd", tariff.valid_to_s))
+    valid = {name: date_time(at_s) for name, at_s in instants if at_s is not None}
+    return _Export(json.loads(tariff.canonical_json), valid).run()
 
 
 @dataclass
 class _Export:
     tariff: dict[str, Any]
+    valid: Mapping[str, str]
     losses: list[Loss] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)
     entries: list[dict[str, Any]] = field(default_factory=list)
@@ -83,8 +99,8 @@ class _Export:
         tariff = self.tariff
         self._unknown(tariff, _TARIFF_FIELDS, "")
         self._lose("timezone", "the zone belongs to the Place; the import asks for it", changes_fees=False)
-        dates = "the standard asks for these dates; a tariff is dated by its assignment to a lot"
-        self._lose("validStart, overallStartTime", dates, changes_fees=False)
+        if "validStart" not in self.valid:
+            self._lose("validStart", "the standard asks for it; the tariff has no `valid.from`", changes_fees=False)
         facts = "the standard asks for them; a tariff has none"
         self._lose("rightSpecification.hierarchyElements, issuer, transferable", facts, changes_fees=False)
         if "source" in tariff:
@@ -156,7 +172,7 @@ class _Export:
             collection["resetTime"] = daily
         elif daily:
             self._lose(f"{path}.cycle", "a reset time has no seconds")
-        collection["relativeTimes"] = True
+        collection |= {**self.valid, "relativeTimes": True}
         tax = self.tariff.get("tax", {"mode": "included"})
         collection["taxIncluded"] = tax["mode"] == "included"
         if "rate_bp" in tax:

@@ -59,8 +59,8 @@ class RateLineCollection(Closed):
     resetTime: str | None = Field(default=None, pattern=r"^([01]?\d|2[0-3]):[0-5]\d$")
     minValueCollection: AmountInCurrency | None = None
     maxValueCollection: AmountInCurrency | None = None
-    validStart: object = None
-    validEnd: object = None
+    validStart: str | None = Short
+    validEnd: str | None = Short
     relativeTimes: bool | None = None
     taxIncluded: bool | None = None
     taxRate: Any = None

@@ -19,7 +19,7 @@ from parkflow.tariff.apds_models import (
 )
 from parkflow.tariff.apds_names import CLASS_LIST, VEHICLE_TYPES, missing_parts
 from parkflow.tariff.apds_scale import ladder_of
-from parkflow.tariff.apds_times import whens_of
+from parkflow.tariff.apds_times import local_date, whens_of
 
 _TAX_BP_MAX: Final = 10_000
 
@@ -45,12 +45,14 @@ def tariff_fields(document: Document, exponent: int, facts: Facts) -> dict[str, 
         raise ApdsRefused(f"tables in {' and '.join(sorted(currencies))}; a tariff has one currency")
     groups, lowest = _groups(tables)
     plans = [_plan(group, exponent, facts, lowest=lowest) for group in groups]
+    zone = facts.ask("timezone", "UTC", "the zone belongs to the Place")
     return {
         "ptl": 1,
         "id": right.id if right is not None else document.rateTables[0].id,
         "currency": currencies.pop(),
         "minor_exponent": exponent,
-        "timezone": facts.ask("timezone", "UTC", "the zone belongs to the Place"),
+        "timezone": zone,
+        **_dates(tables, zone),
         "plans": plans,
         **({"choose": "lowest"} if lowest else {}),
         **_tax(tables, facts),
@@ -118,11 +120,8 @@ def _name_table_losses(table: _Table, facts: Facts) -> None:
     times = table.table.validity.validityTimeSpecification if table.table.validity is not None else None
     for name in ("overallStartTime", "overallEndTime"):
         if times is not None and getattr(times, name) is not None:
-            facts.lose(f"{table.path}.validity.{name}", "a tariff is dated by its assignment to a lot")
+            facts.lose(f"{table.path}.validity.{name}", "a tariff has the dates of its collections only")
     collection = f"{table.path}.rateLineCollections[0]"
-    for name in ("validStart", "validEnd"):
-        if getattr(table.collection, name) is not None:
-            facts.lose(f"{collection}.{name}", "a tariff is dated by its assignment to a lot")
     for name in ("minTime", "maxTime"):
         if getattr(table.collection, name) is not None:
             facts.lose(f"{collection}.{name}", "how long a stay may be is a rule of the lot")
@@ -271,6 +270,19 @@ def _condition(eligibility: Eligibility | None, facts: Facts) -> dict[str, list[
     for tag in tags:
         facts.assumptions.append(Assumption(f"tag {shown(tag)}", "stays of this user group carry the tag"))
     return {**({"class": classes} if classes else {}), **({"tag": tags} if tags else {})}
+
+
+def _dates(tables: Sequence[_Table], zone: str) -> dict[str, Any]:
+    said = {(table.collection.validStart, table.collection.validEnd) for table in tables}
+    if len(said) > 1:
+        raise ApdsRefused("tables of different validStart or validEnd are versions; import one at a time")
+    path = f"{tables[0].path}.rateLineCollections[0]"
+    start, end = said.pop()
+    valid = {
+        **({"from": local_date(start, zone, f"{path}.validStart")} if start is not None else {}),
+        **({"to": local_date(end, zone, f"{path}.validEnd")} if end is not None else {}),
+    }
+    return {"valid": valid} if valid else {}
 
 
 def _tax(tables: Sequence[_Table], facts: Facts) -> dict[str, Any]:

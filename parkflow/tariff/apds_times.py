@@ -5,9 +5,11 @@ A period of the standard lies within one day, so a window over midnight becomes 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from parkflow.tariff.apds import ApdsRefused
+from parkflow.tariff.apds import ApdsRefused, shown
 from parkflow.tariff.apds_models import Period, Validity
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -140,3 +142,23 @@ def _period_whens(period: Period, path: str) -> list[dict[str, Any]]:
             raise ApdsRefused(f"{path}: {start} to {end} runs over midnight; the standard's periods lie within a day")
         whens.append({"from": start, "to": end, **some_days})
     return whens
+
+
+def date_time(instant_s: int) -> str:
+    """The instant as the standard writes it, in UTC."""
+    return f"{datetime.fromtimestamp(instant_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def local_date(text: str, zone: str, path: str) -> str:
+    """The standard's date-time as a tariff writes it: local, and without the time where that is midnight.
+
+    Raises ApdsRefused for a time without offset, a fraction of a second, and the second pass of a repeated hour.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+        local = instant.astimezone(ZoneInfo(zone))
+    except (ValueError, OverflowError, OSError, ZoneInfoNotFoundError):
+        raise ApdsRefused(f"{path}: {shown(text)!r} is no date-time that has a local one in {shown(zone)}") from None
+    if instant.tzinfo is None or local.microsecond or local.fold:
+        raise ApdsRefused(f"{path}: {shown(text)!r} has no offset, or no local time of its own")
+    return f"{local:%Y-%m-%dT%H:%M:%S}".removesuffix(":00").removesuffix("T00:00")

@@ -21,9 +21,9 @@ EXIT_LOSSES: Final = 1
 
 _FILE: Final = click.Path(path_type=Path)
 _ORDER: Final = (
-    "ptl", "id", "source", "words", "currency", "minor_exponent", "timezone", "clock", "dates", "choose", "plans",
-    "if", "grace", "free", "entry_fee", "cycle", "edge", "bands", "caps", "min", "when", "restart", "ladder", "loop",
-    "unit", "price", "for", "bill", "max", "over", "from", "to", "days",
+    "ptl", "id", "source", "words", "currency", "minor_exponent", "timezone", "valid", "version_at", "clock", "dates",
+    "choose", "plans", "if", "grace", "free", "entry_fee", "cycle", "edge", "bands", "caps", "min", "when", "restart",
+    "ladder", "loop", "unit", "price", "for", "bill", "max", "over", "from", "to", "days",
 )  # fmt: skip
 _OUT: Final = "Write to this file instead of the standard output."
 

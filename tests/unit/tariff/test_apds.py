@@ -107,6 +107,19 @@ def test_a_window_means_the_same_as_periods_of_the_standard(when: object) -> Non
     assert fees(imported(document, *true_facts(loaded)).tariff) == fees(loaded)
 
 
+def test_the_dates_of_a_tariff_are_those_of_its_collections() -> None:
+    fields = json.loads(ready("jp-komatsu-airport-1").canonical_json)
+    loaded = Tariff.load(json.dumps({**fields, "valid": {"from": "2026-04-01", "to": "2027-04-01T12:30"}}))
+    document = exported(loaded, extension=False)
+    collection = document["rateTables"][0]["rateLineCollections"][0]
+    assert (collection["validStart"], collection["validEnd"]) == ("2026-03-31T15:00:00Z", "2027-04-01T03:30:00Z")
+    back = imported(document, *true_facts(loaded)).tariff
+    assert (back.valid_from_s, back.valid_to_s) == (loaded.valid_from_s, loaded.valid_to_s)
+    for text in ("2026-04-01T00:00:00", "soon", "2026-04-01T00:00:00.5Z", "9999-12-31T23:59:59Z"):
+        collection["validStart"] = text
+        assert "rateLineCollections[0].validStart" in refused(document, *true_facts(loaded))
+
+
 def test_a_price_that_was_changed_in_the_standard_part_is_imported() -> None:
     document = exported(ready("cn-zhangye-airport"))
     document["rateTables"][1]["rateLineCollections"][0]["maxValueCollection"]["currencyValue"] = 30
@@ -214,11 +227,9 @@ def test_three_dollars_an_hour_at_most_twenty_four_and_a_flat_evening() -> None:
     # The reset at midnight ends the running hour and opens a new maximum.
     assert fee_minor(loaded.tariff, "2026-06-01T19:00", "2026-06-02T00:30") == 1_200 + 300
     assert "a maximum holds from one reset to the next" in str(loaded.assumptions)
-    assert {loss.path.rpartition(".")[2] for loss in loaded.losses} == {
-        "availability",
-        "validStart",
-        "overallStartTime",
-    }
+    assert {loss.path.rpartition(".")[2] for loss in loaded.losses} == {"availability", "overallStartTime"}
+    # The first instant of 2026 in UTC, when it is six hours earlier in Chicago.
+    assert json.loads(loaded.tariff.canonical_json)["valid"] == {"from": "2025-12-31T18:00"}
 
 
 def test_the_deck_without_its_evening_agrees_with_the_corpus() -> None:
