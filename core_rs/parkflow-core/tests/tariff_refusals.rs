@@ -39,160 +39,103 @@ fn times_dates_and_names_need_no_quotes() {
     }
 }
 
+/// Each text is refused at a place ("line path"), with these words among others; `B` is the band of [`text`].
+fn assert_told<const N: usize>(texts: [(String, &str, &str); N]) {
+    for (text, place, words) in texts {
+        let error = refusal(&text);
+        let told = format!("{} {}", error.line, error.path);
+        assert_eq!(told, place.replace('B', "plans[0].bands[0]"), "{text}: {error}");
+        assert!(error.message.contains(words), "{text}: {error}");
+    }
+}
+
 #[test]
-fn a_refusal_says_what_would_be_right() {
-    let ladder = |step: &str| text("", "", &format!("ladder: [{step}]"));
-    let band = "plans[0].bands[0]";
-    for (text, line, path, word) in [
-        (
-            text("", "", "laddr: []"),
-            3,
-            format!("{band}.laddr"),
-            "did you mean `ladder`?",
-        ),
-        (
-            text("", "", "tabel: []"),
-            3,
-            format!("{band}.tabel"),
-            "did you mean `table`?",
-        ),
-        (
-            text("", "per_day: 3,", LADDER),
-            2,
-            "plans[0].per_day".to_owned(),
-            "known here",
-        ),
+fn an_unknown_word_is_told_with_the_nearest_known_one() {
+    let plain = text("", "", LADDER);
+    assert_told([
+        (text("", "", "laddr: []"), "3 B.laddr", "did you mean `ladder`?"),
+        (text("", "", "tabel: []"), "3 B.tabel", "did you mean `table`?"),
+        (text("", "per_day: 3,", LADDER), "2 plans[0].per_day", "known here"),
         (
             text("currancy: 5,", "", LADDER),
-            1,
-            "currancy".to_owned(),
+            "1 currancy",
             "did you mean `currency`?",
         ),
+        (text("choose: lowst,", "", LADDER), "1 choose", "did you mean `lowest`?"),
+        (when("{days: [fry]}"), "3 B.when.days[0]", "did you mean `fri`?"),
+        (when("{days: [PHS]}"), "3 B.when.days[0]", "did you mean `PH`?"),
         (
-            text("choose: lowst,", "", LADDER),
-            1,
-            "choose".to_owned(),
-            "did you mean `lowest`?",
+            plain.replace("Europe", "europe"),
+            "1 timezone",
+            "did you mean `Europe/Berlin`?",
         ),
         (
-            text("", "grace: {minutes: 5, strict: yes},", LADDER),
-            2,
-            "plans[0].grace.strict".to_owned(),
-            "true or false",
+            plain.replace("Berlin", "Berlim"),
+            "1 timezone",
+            "did you mean `Europe/Berlin`?",
         ),
-        (
-            when("{from: 8:00}"),
-            3,
-            format!("{band}.when.from"),
-            "two and two digits",
-        ),
-        (when("{from: 480}"), 3, format!("{band}.when.from"), "\"08:00\""),
-        (
-            when("{from: 24:00}"),
-            3,
-            format!("{band}.when"),
-            "cannot start at 24:00",
-        ),
-        (
-            when("{days: [mon-fri, !PH]}"),
-            3,
-            format!("{band}.when.days[1]"),
-            "\"!PH\"",
-        ),
-        (
-            when("{days: [fry]}"),
-            3,
-            format!("{band}.when.days[0]"),
-            "did you mean `fri`?",
-        ),
-        (
-            when("{days: [PHS]}"),
-            3,
-            format!("{band}.when.days[0]"),
-            "did you mean `PH`?",
-        ),
+        (plain.replace("ptl: 1", "ptl: 2"), "1 ptl", "needs 1"),
+    ]);
+}
+
+#[test]
+fn a_time_a_date_or_a_word_of_another_shape_is_told_how_it_is_written() {
+    let strict = text("", "grace: {minutes: 5, strict: yes},", LADDER);
+    assert_told([
+        (when("{from: 8:00}"), "3 B.when.from", "two and two digits"),
+        (when("{from: 480}"), "3 B.when.from", "\"08:00\""),
+        (when("{from: 24:00}"), "3 B.when", "cannot start at 24:00"),
+        (when("{days: [mon-fri, !PH]}"), "3 B.when.days[1]", "\"!PH\""),
         (
             when("{season: [03-15, 11-15]}"),
-            3,
-            format!("{band}.when.season[0]"),
+            "3 B.when.season[0]",
             "[[03-15, 11-15]]",
         ),
         (
             text("dates: {PH: [20261001]},", "", LADDER),
-            1,
-            "dates.PH[0]".to_owned(),
+            "1 dates.PH[0]",
             "2026-10-01",
         ),
+        (strict, "2 plans[0].grace.strict", "true or false"),
+    ]);
+}
+
+#[test]
+fn a_number_of_another_shape_is_told_how_it_is_written() {
+    let ladder = |step: &str| text("", "", &format!("ladder: [{{{step}}}]"));
+    assert_told([
+        (ladder("unit: 60, price: 2.50"), "3 B.ladder[0].price", "250 for 2.50"),
         (
-            ladder("{unit: 60, price: 2.50}"),
-            3,
-            format!("{band}.ladder[0].price"),
-            "250 for 2.50",
-        ),
-        (
-            ladder("{unit: 60, price: 2,50}"),
-            3,
-            format!("{band}.ladder[0].50"),
+            ladder("unit: 60, price: 2,50"),
+            "3 B.ladder[0].50",
             "a comma parts fields",
         ),
+        (ladder("unit: 1 h, price: 200"), "3 B.ladder[0].unit", "1h30m"),
         (
-            ladder("{unit: 1 h, price: 200}"),
-            3,
-            format!("{band}.ladder[0].unit"),
-            "1h30m",
-        ),
-        (
-            ladder("{unit: 60, price: 1000000000001}"),
-            3,
-            format!("{band}.ladder[0].price"),
+            ladder("unit: 60, price: 1000000000001"),
+            "3 B.ladder[0].price",
             "to 1000000000000",
         ),
         (
-            ladder("{unit: 99999999999999999999, price: 2}"),
-            3,
-            format!("{band}.ladder[0].unit"),
+            ladder("unit: 99999999999999999999, price: 2"),
+            "3 B.ladder[0].unit",
             "too large",
         ),
-        (
-            ladder("{unit: 60, price: 2, price: 3}"),
-            3,
-            format!("{band}.ladder[0]"),
-            "given twice",
-        ),
-        (
-            text("", "", LADDER).replace("Europe/B", "europe/b"),
-            1,
-            "timezone".to_owned(),
-            "did you mean `Europe/Berlin`?",
-        ),
-        (
-            text("", "", LADDER).replace("ptl: 1", "ptl: 2"),
-            1,
-            "ptl".to_owned(),
-            "needs 1",
-        ),
-        (
-            "ptl: 1\nid:x\ncurrency: EUR".to_owned(),
-            3,
-            String::new(),
-            "space after the colon",
-        ),
+        (ladder("unit: 60, price: 2, price: 3"), "3 B.ladder[0]", "given twice"),
+    ]);
+}
+
+#[test]
+fn a_text_that_is_no_yaml_is_told_what_it_most_often_means() {
+    assert_told([
+        ("ptl: 1\nid:x\ncurrency: EUR".to_owned(), "3 ", "space after the colon"),
         (
             "ptl: 1\nid: x\n  currency: EUR".to_owned(),
-            3,
-            String::new(),
+            "3 ",
             "indented differently",
         ),
-        ("ptl: 1\nid:\n\t- x".to_owned(), 3, String::new(), "indent with spaces"),
-    ] {
-        let error = refusal(&text);
-        assert_eq!(
-            (error.line, error.path.as_str()),
-            (line, path.as_str()),
-            "{text}: {error}"
-        );
-        assert!(error.message.contains(word), "{text}: {error}");
-    }
+        ("ptl: 1\nid:\n\t- x".to_owned(), "3 ", "indent with spaces"),
+    ]);
 }
 
 /// A list of so many of the same.
@@ -233,7 +176,7 @@ fn no_text_takes_long_to_read() {
         format!("{head}{}{tail}", unit.repeat((TEXT_BYTES_MAX - 400) / unit.len()))
     };
     let copies: Vec<String> = (0..63).map(|n| format!("{{id: q{n}, like: p}}")).collect();
-    let copied = |rows: usize| {
+    let text_with_copies = |rows: usize| {
         let plan = format!("{{id: p, bands: [{}]}}", list("[]", rows));
         format!("{{ptl: 1, plans: [{plan}, {}]}}", copies.join(","))
     };
@@ -269,8 +212,8 @@ fn no_text_takes_long_to_read() {
             ),
         ),
         ("too many windows", plans_with_whens(1_600)),
-        ("copies of a large plan", copied(60_000)),
-        ("copies of a middling plan", copied(2_500)),
+        ("copies of a large plan", text_with_copies(60_000)),
+        ("copies of a middling plan", text_with_copies(2_500)),
         ("a chain of copies", format!("{{ptl: 1, plans: [{}]}}", chain.join(","))),
     ] {
         let start = Instant::now();
