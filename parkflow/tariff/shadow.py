@@ -1,6 +1,7 @@
 """The shadow run: what past stays would cost under another version, who pays more and who less, and how much in all."""
 
 import heapq
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -37,10 +38,13 @@ class PastStay:
 
 
 class Pricer:
-    """Prices stays by one version; those of an account must come in order of exit, and begin with a fresh history."""
+    """Prices stays by one version, as if it had been valid at their time.
+
+    Those of an account must come in order of exit; each account begins with a fresh history.
+    """
 
     def __init__(self, tariff: Tariff) -> None:
-        self.tariff = tariff
+        self.tariff = _valid_always(tariff)
         self._histories: dict[str, AccountHistory] = {}
 
     def prices(self, stays: Sequence[PastStay]) -> list[Price]:
@@ -217,6 +221,15 @@ class Comparison:
             "by_class": {name: self.by_class[name].to_json() for name in sorted(self.by_class)},
             "by_hour": {str(hour): self.by_hour[hour].to_json() for hour in sorted(self.by_hour)},
         }
+
+
+def _valid_always(tariff: Tariff) -> Tariff:
+    """The tariff without the days of its validity: a version that begins next month is tried on last month's stays."""
+    if tariff.valid_from_s is None and tariff.valid_to_s is None:
+        return tariff
+    fields = json.loads(tariff.canonical_json)
+    del fields["valid"]
+    return Tariff.load(json.dumps(fields))
 
 
 def local_hour_of(tariff: Tariff) -> Callable[[int], int]:

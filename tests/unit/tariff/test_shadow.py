@@ -92,6 +92,11 @@ def test_totals_are_the_sums_of_the_prices(chosen: list[PastStay]) -> None:
     assert [row["difference_minor"] for row in result.rises] == rises[:5]
 
 
+def test_a_version_that_begins_later_is_tried_on_stays_from_before() -> None:
+    later = Tariff.load(hourly("t", 150, 'valid: {from: "2030-01-01"}, version_at: exit,'))
+    assert Pricer(later).prices([PastStay("a", NOON_S, NOON_S + 3_601)]) == [300]
+
+
 def test_each_difference_lies_in_its_bucket_and_buckets_do_not_overlap() -> None:
     for difference in [*range(-300, 300), 10**12, -(10**12)]:
         least, greatest = bounds_of_bucket(bucket_of_difference(difference))
