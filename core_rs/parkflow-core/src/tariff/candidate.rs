@@ -3,6 +3,8 @@
 // Instants lie in 1970 to 2100 (checked first), so their differences stay far inside 64 bits; money is added with checks.
 #![allow(clippy::arithmetic_side_effects)]
 
+use std::ops::RangeInclusive;
+
 use super::calendar::LocalClock;
 use super::caps::CapWalk;
 use super::error::PriceError;
@@ -38,7 +40,7 @@ pub(super) struct Candidate<'a> {
     pub within_grace: bool,
     /// Chargeable seconds at the head that cost nothing.
     pub free_s: i64,
-    pub spent: Spent,
+    pub spent: Spent<'a>,
 }
 
 impl Tariff {
@@ -126,9 +128,10 @@ impl Tariff {
             if cap.condition.holds_for(&inputs.stay) && cap.condition.holds_at(clock, entry_s, exit_s) {
                 let walk = CapWalk::new(cap, compiled, clock, entry_s).finer_by(candidate.factor());
                 if let Some(key) = cap.account_key.as_deref() {
-                    let mut used = candidate.account_use(key, inputs.history);
+                    let numbers = walk.windows_met(exit_s);
+                    let mut used = candidate.account_use(key, inputs.history, numbers);
                     left = passed(walk.over_account(&mut used.windows), &left)?;
-                    candidate.spent.uses.push((key.to_owned(), used));
+                    candidate.spent.uses.push((key, used));
                 } else {
                     left = passed(walk, &left)?;
                 }
@@ -208,10 +211,14 @@ impl Candidate<'_> {
         Ok(())
     }
 
-    /// What is used of a cap over the account. A pool may stand twice in a plan: the second cap goes on where the first stopped.
-    fn account_use(&self, key: &str, history: &History) -> CapUse {
-        let spent = self.spent.uses.iter().rev().find(|(pool, _)| pool == key);
-        spent.map_or_else(|| history.cap_use(key, self.scale), |(_, used)| used.clone())
+    /// What is used of a cap over the account in the windows of some numbers. A pool may stand twice in a plan: the second cap goes
+    /// on where the first stopped.
+    fn account_use(&self, key: &str, history: &History, numbers: RangeInclusive<i64>) -> CapUse {
+        let mut used = history.cap_use(key, self.scale, numbers);
+        for (_, spent) in self.spent.uses.iter().filter(|(pool, _)| *pool == key) {
+            used.windows.extend(spent.windows.iter());
+        }
+        used
     }
 
     fn is_below(&self, other: &Self) -> bool {

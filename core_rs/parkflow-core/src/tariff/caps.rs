@@ -4,6 +4,7 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::amount::Amount;
 use super::calendar::LocalClock;
@@ -11,6 +12,9 @@ use super::compiled::CompiledCap;
 use super::error::PriceError;
 use super::meter::{Run, Sink, RUNS_MAX};
 use super::model::{Cap, Over};
+
+/// This day of the epoch was a Monday.
+const MONDAY: i64 = 4;
 
 /// What windows of a cap have used, by window.
 pub(super) type Used = BTreeMap<(i64, i64), i128>;
@@ -73,6 +77,23 @@ impl<'a, A: Amount> CapWalk<'a, A> {
         Self {
             used: Some(used),
             ..self
+        }
+    }
+
+    /// The numbers of the account's windows that items of a stay up to `exit_s` may meet.
+    pub fn windows_met(&self, exit_s: i64) -> RangeInclusive<i64> {
+        let week = |at_s, weekday: u8, turn_s| {
+            let day = self.clock.service_day(at_s, turn_s);
+            (day - MONDAY - i64::from(weekday)).div_euclid(7)
+        };
+        match self.cap.over {
+            Over::Daily(turn_s) => {
+                self.clock.service_day(self.entry_s, turn_s)..=self.clock.service_day(exit_s, turn_s)
+            }
+            Over::Weekly { weekday, turn_s } => week(self.entry_s, weekday, turn_s)..=week(exit_s, weekday, turn_s),
+            Over::EveryFromFirst(length_s) => self.entry_s - length_s..=exit_s,
+            // No account shares these.
+            Over::Stay | Over::Cycle | Over::Occurrence | Over::EveryFromEntry(_) => 0..=-1,
         }
     }
 
@@ -224,10 +245,9 @@ impl<'a, A: Amount> CapWalk<'a, A> {
                 }
             }
             Over::Weekly { weekday, turn_s } => {
-                // Day 4 of the epoch was a Monday.
                 let day = self.clock.service_day(at_s, turn_s);
-                let week = (day - 4 - i64::from(weekday)).div_euclid(7);
-                let next_start = (week + 1) * 7 + 4 + i64::from(weekday);
+                let week = (day - MONDAY - i64::from(weekday)).div_euclid(7);
+                let next_start = (week + 1) * 7 + MONDAY + i64::from(weekday);
                 Window {
                     key: (week, 0),
                     end_s: self.clock.first_instant(next_start, turn_s),

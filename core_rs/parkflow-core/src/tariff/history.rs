@@ -1,6 +1,7 @@
 //! What the earlier stays of one account have used up: shared caps, daily free minutes, a chain of re-entries.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::calendar::DAY_S;
 use super::fee::Stay;
@@ -72,8 +73,9 @@ pub struct History {
 
 /// What one stay adds to the history once it is settled.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Spent {
-    pub uses: Vec<(String, CapUse)>,
+pub(super) struct Spent<'t> {
+    /// Per cap the windows that the stay may have met, with all that is used of them now.
+    pub uses: Vec<(&'t str, CapUse)>,
     /// Local day and seconds of its free allowance.
     pub free: Option<(i64, i64)>,
 }
@@ -110,12 +112,18 @@ impl History {
         }
     }
 
-    /// The use of a cap so far, in amounts of the given scale.
-    pub(super) fn cap_use(&self, key: &str, scale: i128) -> CapUse {
-        match self.uses.get(key) {
-            Some(before) => before.rescaled(scale),
-            None => CapUse::unused(scale),
+    /// The use of a cap so far in the windows of some numbers, in amounts of the given scale.
+    pub(super) fn cap_use(&self, key: &str, scale: i128, numbers: RangeInclusive<i64>) -> CapUse {
+        let Some(before) = self.uses.get(key) else {
+            return CapUse::unused(scale);
+        };
+        let (first, last) = numbers.into_inner();
+        let met = before.windows.range((first, i64::MIN)..=(last, i64::MAX));
+        CapUse {
+            scale: before.scale,
+            windows: met.map(|(window, used)| (*window, *used)).collect(),
         }
+        .rescaled(scale)
     }
 
     /// How much of a day's free allowance is used.
@@ -123,8 +131,20 @@ impl History {
         self.free_used_s.get(&day).copied().unwrap_or(0)
     }
 
-    pub(super) fn add(&mut self, spent: Spent) {
-        self.uses.extend(spent.uses);
+    pub(super) fn add(&mut self, spent: Spent<'_>) {
+        for (key, used) in spent.uses {
+            match self.uses.get_mut(key) {
+                Some(before) => {
+                    if before.scale != used.scale {
+                        *before = before.rescaled(used.scale);
+                    }
+                    before.windows.extend(used.windows);
+                }
+                None => {
+                    self.uses.insert(key.to_owned(), used);
+                }
+            }
+        }
         if let Some((day, seconds)) = spent.free {
             let used_s = self.free_used_s.entry(day).or_insert(0);
             *used_s = used_s.saturating_add(seconds);
