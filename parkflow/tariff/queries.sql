@@ -1,20 +1,22 @@
 -- name: insert_version
--- The next version of the operator's tariff of that name, with its seal; the same text again is the version that exists. $1
--- operator, $2 sha256, $3 tariff id, $4 source, $5 currency, $6 time zone, $7 version at, $8 valid from, $9 valid to, $10 now
-with made as (
-    insert into tariff_version (operator_id, sha256, tariff_id, version, source, source_sha256, currency, time_zone, version_at, valid_from,
-                                valid_to, created_at)
-    select $1, $2::bytea, $3, coalesce(max(version), 0) + 1, $4::text, sha256(convert_to($4::text, 'UTF8')), $5::text, $6::text, $7::text,
-           coalesce($8::timestamptz, '-infinity'), coalesce($9::timestamptz, 'infinity'), $10::timestamptz
-      from tariff_version
-     where operator_id = $1 and tariff_id = $3
-    on conflict do nothing
-    returning operator_id, sha256, tariff_id, version, source_sha256, currency, time_zone, version_at, valid_from, valid_to
-)
+-- The next version of the operator's tariff of that name; the same text again is the version that exists. $1 operator, $2
+-- sha256, $3 tariff id, $4 source, $5 currency, $6 time zone, $7 version at, $8 valid from, $9 valid to, $10 now
+insert into tariff_version (operator_id, sha256, tariff_id, version, source, source_sha256, currency, time_zone, version_at, valid_from,
+                            valid_to, created_at)
+select $1, $2::bytea, $3, coalesce(max(version), 0) + 1, $4::text, sha256(convert_to($4::text, 'UTF8')), $5::text, $6::text, $7::text,
+       coalesce($8::timestamptz, '-infinity'), coalesce($9::timestamptz, 'infinity'), $10::timestamptz
+  from tariff_version
+ where operator_id = $1 and tariff_id = $3
+on conflict do nothing;
+
+-- name: seal_version
+-- From now on no part of the version can change. In the transaction that inserts it. $1 operator, $2 sha256
 insert into tariff_version_seal (operator_id, sha256, tariff_id, version, source_sha256, currency, time_zone, version_at, valid_from,
                                  valid_to)
 select operator_id, sha256, tariff_id, version, source_sha256, currency, time_zone, version_at, valid_from, valid_to
-  from made;
+  from tariff_version
+ where operator_id = $1 and sha256 = $2
+on conflict (operator_id, sha256) do nothing;
 
 -- name: version_row
 -- $1 operator, $2 sha256

@@ -51,6 +51,7 @@ class TimetableLine:
 
 
 async def insert_version(conn: Conn, operator_id: int, new: NewVersion, now: datetime) -> None:
+    """Insert the version and its seal, unless it exists or its number is taken by another; in a transaction."""
     await conn.execute(
         _SQL.insert_version,
         operator_id,
@@ -64,6 +65,7 @@ async def insert_version(conn: Conn, operator_id: int, new: NewVersion, now: dat
         new.valid_to,
         now,
     )
+    await conn.execute(_SQL.seal_version, operator_id, new.sha256)
 
 
 async def version(conn: Conn, operator_id: int, sha256: bytes) -> TariffVersion | None:
