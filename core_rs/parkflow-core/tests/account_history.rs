@@ -16,8 +16,8 @@ const DAY_S: i64 = 86_400;
 /// A tariff with the given rules of the tariff and of its plan.
 fn tariff(of_tariff: &str, of_plan: &str) -> Tariff {
     let text = format!(
-        r#"{{ptl: 1, id: t, currency: EUR, minor_exponent: 2, timezone: Europe/Berlin, {of_tariff} plans: [{{id: p, {of_plan}
-        cycle: stay, edge: split, bands: [{{id: all, ladder: [{{unit: 60, price: 200, bill: 7}}]}}]}}]}}"#
+        r"{{ptl: 1, id: t, currency: EUR, minor_exponent: 2, timezone: Europe/Berlin, {of_tariff} plans: [{{id: p, {of_plan}
+        cycle: stay, edge: split, bands: [{{id: all, ladder: [{{unit: 60, price: 200, bill: 7}}]}}]}}]}}"
     );
     Tariff::parse(&text).unwrap()
 }
