@@ -8,6 +8,7 @@
 use std::sync::Mutex;
 use std::thread;
 
+use super::calendar::LocalClock;
 use super::error::PriceError;
 use super::fee::Stay;
 use super::history::History;
@@ -129,16 +130,11 @@ impl Tariff {
         if !self.needs_history() {
             return self.price_columns(stays, fees, threads);
         }
-        let key = |row: u32| {
-            let place = row as usize;
-            (account_of[place], stays.exit.second(place), row)
-        };
-        let rows_max = u32::try_from(stays.len()).unwrap_or(u32::MAX);
-        let mut order: Vec<u32> = (0..rows_max).collect();
-        order.sort_unstable_by_key(|row| key(*row));
+        let order = order_of_settlement(stays, account_of);
         let mut settled = vec![(0_i64, 0_u8); order.len()];
         let work = account_parts(&order, account_of, &mut settled);
         share_out(work, threads, || {
+            let clock = LocalClock::new(&self.zone);
             move |(order, settled): (&[u32], &mut [(i64, u8)])| {
                 let mut history = History::default();
                 let mut account = NO_ACCOUNT;
@@ -148,7 +144,7 @@ impl Tariff {
                         account = account_of[place];
                         history = History::default();
                     }
-                    let fee = self.settle_minor(&stays.stay(place), &Terms::default(), &mut history);
+                    let fee = self.settle_minor_by(&clock, &stays.stay(place), &Terms::default(), &mut history);
                     *settled = outcome(fee);
                 }
             }
@@ -162,6 +158,20 @@ impl Tariff {
 
 /// Stands for a stay that belongs to no account.
 pub const NO_ACCOUNT: u32 = u32::MAX;
+
+/// The rows by account, then by exit, then as they stand.
+fn order_of_settlement(stays: &Columns<'_>, account_of: &[u32]) -> Vec<u32> {
+    let exits_s = (0..stays.len()).map(|place| stays.exit.second(place));
+    let mut keys: Vec<(u32, u32, u32)> = account_of
+        .iter()
+        .zip(exits_s)
+        .zip(0_u32..)
+        // An exit that does not fit is refused wherever it stands.
+        .map(|((account, exit_s), row)| (*account, u32::try_from(exit_s).unwrap_or(u32::MAX), row))
+        .collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|(_, _, row)| row).collect()
+}
 
 /// Cuts the order into parts that end where an account ends.
 fn account_parts<'a>(

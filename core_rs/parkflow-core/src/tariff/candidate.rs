@@ -25,6 +25,7 @@ pub(super) struct Inputs<'a, 's> {
     /// True: neither grace nor free minutes of the plan.
     pub plain: bool,
     pub history: &'a History,
+    pub clock: &'a LocalClock<'a>,
 }
 
 /// A stay under one plan before rounding.
@@ -46,17 +47,17 @@ pub(super) struct Candidate<'a> {
 impl Tariff {
     /// The plan that counts, applied.
     pub(super) fn candidate(&self, inputs: &Inputs<'_, '_>) -> Result<Candidate<'_>, PriceError> {
-        let clock = LocalClock::new(&self.zone);
+        let clock = inputs.clock;
         let mut plans = (0..self.plans.len()).filter(|index| {
             let condition = &self.plans[*index].condition;
-            condition.holds_for(&inputs.stay) && condition.holds_at(&clock, inputs.stay.entry_s, inputs.stay.exit_s)
+            condition.holds_for(&inputs.stay) && condition.holds_at(clock, inputs.stay.entry_s, inputs.stay.exit_s)
         });
-        let mut best = self.apply(plans.next().ok_or(PriceError::NoPlan)?, &clock, inputs)?;
+        let mut best = self.apply(plans.next().ok_or(PriceError::NoPlan)?, clock, inputs)?;
         match self.choose {
             Choose::First => {}
             Choose::Lowest => {
                 for plan in plans {
-                    let other = self.apply(plan, &clock, inputs)?;
+                    let other = self.apply(plan, clock, inputs)?;
                     if other.is_below(&best) {
                         best = other;
                     }

@@ -5,7 +5,7 @@
 // Instants lie in 1970 to 2100 (checked first), so their differences stay far inside 64 bits; money is checked.
 #![allow(clippy::arithmetic_side_effects)]
 
-use super::calendar::tzdata_version;
+use super::calendar::{tzdata_version, LocalClock};
 use super::candidate::{Candidate, Inputs};
 use super::error::PriceError;
 use super::history::{Chain, History};
@@ -61,6 +61,16 @@ struct Total<'t, 's> {
     with_tax_minor: i64,
 }
 
+/// What is priced of a stay, and what counts as paid for it already.
+struct Prepaid<'p, 's> {
+    stay: Stay<'s>,
+    terms: Terms<'p>,
+    /// True: neither grace nor free minutes of the plan.
+    is_plain: bool,
+    before_minor: i64,
+    last_paid_s: Option<i64>,
+}
+
 /// A stay that is settled once its account's history has noted it.
 struct Settled<'t, 's> {
     total: Total<'t, 's>,
@@ -101,7 +111,7 @@ impl Tariff {
     /// # Errors
     /// See [`PriceError`].
     pub fn settle(&self, stay: &Stay<'_>, terms: &Terms<'_>, history: &mut History) -> Result<Fee, PriceError> {
-        let settled = self.settled(stay, terms, history)?;
+        let settled = self.settled(&LocalClock::new(&self.zone), stay, terms, history)?;
         let Settled { total, due_minor, .. } = &settled;
         let fee = Fee {
             fee_minor: *due_minor,
@@ -119,7 +129,18 @@ impl Tariff {
     /// # Errors
     /// See [`PriceError`].
     pub fn settle_minor(&self, stay: &Stay<'_>, terms: &Terms<'_>, history: &mut History) -> Result<i64, PriceError> {
-        let settled = self.settled(stay, terms, history)?;
+        self.settle_minor_by(&LocalClock::new(&self.zone), stay, terms, history)
+    }
+
+    /// The same with a clock that was asked before.
+    pub(super) fn settle_minor_by(
+        &self,
+        clock: &LocalClock<'_>,
+        stay: &Stay<'_>,
+        terms: &Terms<'_>,
+        history: &mut History,
+    ) -> Result<i64, PriceError> {
+        let settled = self.settled(clock, stay, terms, history)?;
         let due_minor = settled.due_minor;
         history.note(settled);
         Ok(due_minor)
@@ -128,6 +149,7 @@ impl Tariff {
     /// Computes what `settle` does and changes nothing.
     fn settled<'t, 's>(
         &'t self,
+        clock: &LocalClock<'_>,
         stay: &Stay<'s>,
         terms: &Terms<'_>,
         history: &History,
@@ -140,33 +162,13 @@ impl Tariff {
         }
         let whole = self.normalised(stay)?;
         let chain = self.chain(&whole, history)?;
-        let mut stay = Stay {
-            entry_s: chain.entry_s,
-            ..whole
-        };
-        let mut terms = *terms;
-        let paid_minor = sum_minor(terms.paid.iter().map(|payment| payment.amount_minor))?;
-        let last_paid_s = terms.paid.iter().map(|payment| payment.at_s).max();
-        let mut is_plain = false;
-        let mut before_minor = chain
-            .charged_minor
-            .checked_add(paid_minor)
-            .ok_or(PriceError::FeeTooLarge)?;
-        if let Some(paid_s) = last_paid_s.filter(|_| self.leave.restart) {
-            // A new stay from the payment on; the vouchers were used for what was paid.
-            let from_s = paid_s.clamp(whole.entry_s, whole.exit_s);
-            let from_s = self.clock.entry.round(from_s, self.clock.step_s).min(whole.exit_s);
-            stay = Stay {
-                entry_s: from_s,
-                ..whole
-            };
-            terms = Terms {
-                covered: terms.covered,
-                ..Terms::default()
-            };
-            is_plain = self.leave.plain;
-            before_minor = 0;
-        }
+        let Prepaid {
+            stay,
+            terms,
+            is_plain,
+            before_minor,
+            last_paid_s,
+        } = self.prepaid(&whole, &chain, terms)?;
         let covered = covered_within(terms.covered, &stay);
         let minutes = terms
             .vouchers
@@ -179,6 +181,7 @@ impl Tariff {
             voucher_s,
             plain: is_plain,
             history,
+            clock,
         };
         let total = self.total(&inputs, &terms)?;
         let left_in_time = last_paid_s.is_some_and(|paid_s| whole.exit_s.saturating_sub(paid_s) <= self.leave.within_s);
@@ -202,6 +205,46 @@ impl Tariff {
             total,
             due_minor,
             chain,
+        })
+    }
+
+    /// S17: what is left to be priced of a stay for which was paid before it ended.
+    fn prepaid<'p, 's>(
+        &self,
+        whole: &Stay<'s>,
+        chain: &Chain,
+        terms: &Terms<'p>,
+    ) -> Result<Prepaid<'p, 's>, PriceError> {
+        let paid_minor = sum_minor(terms.paid.iter().map(|payment| payment.amount_minor))?;
+        let last_paid_s = terms.paid.iter().map(|payment| payment.at_s).max();
+        let before_minor = chain
+            .charged_minor
+            .checked_add(paid_minor)
+            .ok_or(PriceError::FeeTooLarge)?;
+        if let Some(paid_s) = last_paid_s.filter(|_| self.leave.restart) {
+            // A new stay from the payment on; the vouchers were used for what was paid.
+            let from_s = paid_s.clamp(whole.entry_s, whole.exit_s);
+            let entry_s = self.clock.entry.round(from_s, self.clock.step_s).min(whole.exit_s);
+            return Ok(Prepaid {
+                stay: Stay { entry_s, ..*whole },
+                terms: Terms {
+                    covered: terms.covered,
+                    ..Terms::default()
+                },
+                is_plain: self.leave.plain,
+                before_minor: 0,
+                last_paid_s,
+            });
+        }
+        Ok(Prepaid {
+            stay: Stay {
+                entry_s: chain.entry_s,
+                ..*whole
+            },
+            terms: *terms,
+            is_plain: false,
+            before_minor,
+            last_paid_s,
         })
     }
 
