@@ -130,13 +130,12 @@ class Cap:
 
     def apply(self, items: Sequence[Item], used: dict[tuple[int, int], Amount], entry_s: int, zone: Zone) -> None:
         """Lower the items, in order of time, to what their windows have left."""
-        entered: list[tuple[int, int]] = []
+        entered: set[tuple[int, int]] = set()
         for item in items:
             if self.bands and item.band not in self.bands:
                 continue
             window = self._window(item, used, entry_s, zone)
-            if window not in entered:
-                entered.append(window)
+            entered.add(window)
             if self.over.kind in ("every", "daily"):
                 place = window[0] - self.over.number(entry_s, entry_s, zone)
             else:

@@ -3,6 +3,7 @@
 A panic of the core would come as a BaseException that is no Exception, so none of these tests could pass it over.
 """
 
+import json
 import random
 import re
 import time
@@ -13,6 +14,7 @@ from typing import Final, TypeVar
 
 import pytest
 
+from bench.tariff_oracle import fee_minor
 from parkflow.core import AccountHistory, Tariff, TariffError, Terms
 
 LIBRARY: Final = {
@@ -22,7 +24,7 @@ LIBRARY: Final = {
 TEXT_CODES: Final = {"tariff_syntax", "tariff_invalid", "tariff_unsupported"}
 STAY_CODES: Final = {
     "exit_before_entry", "instant_out_of_range", "stay_too_long", "no_plan", "too_many_items", "fee_too_large",
-    "history_needed",
+    "history_needed", "outside_validity",
 }  # fmt: skip
 MUTANTS: Final = 2_000
 NOON_S: Final = 1_792_497_600
@@ -174,6 +176,14 @@ def test_a_stay_of_many_years_is_priced_exactly_or_refused(watch: Watch, name: s
         assert month * (days // 28) * 9 // 10 <= whole <= month * (days // 28 + 1) * 11 // 10
     else:
         assert whole in {"too_many_items", "no_plan"}
+
+
+@pytest.mark.parametrize("name", ["cn-hangzhou-core", "cn-shenzhen-1"])
+def test_a_stay_of_ten_years_costs_what_the_plain_evaluator_says(watch: Watch, name: str) -> None:
+    tariff = Tariff.load(LIBRARY[name])
+    exit_s = NOON_S + 3_652 * DAY_S
+    expected = fee_minor(json.loads(tariff.canonical_json), NOON_S, exit_s, "car")
+    assert settle(watch, tariff, NOON_S, exit_s) == expected
 
 
 @pytest.mark.parametrize("name", LIBRARY)
