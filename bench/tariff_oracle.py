@@ -1,6 +1,7 @@
 """A plain evaluator of tariffs, unit by unit with exact fractions: what the engine and its speed are compared with.
 
-It is written from the description of the language (S1 to S20) alone. It takes valid tariffs only.
+It is written from the description of the language (S1 to S20) alone. It takes valid tariffs in
+the plain language, and the caller chooses which version prices a stay (S19).
 """
 
 from collections.abc import Mapping, Sequence

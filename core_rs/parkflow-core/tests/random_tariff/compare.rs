@@ -10,6 +10,7 @@ pub fn agree(expected: Result<i64, Refused>, got: Result<i64, PriceError>) -> bo
     match (expected, got) {
         (Ok(expected), Ok(got)) => expected == got,
         (Err(Refused::NoPlan), Err(PriceError::NoPlan))
+        | (Err(Refused::OutsideValidity), Err(PriceError::OutsideValidity))
         | (Err(Refused::ExitBeforeEntry), Err(PriceError::ExitBeforeEntry)) => true,
         _ => false,
     }

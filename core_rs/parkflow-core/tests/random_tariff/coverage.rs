@@ -97,6 +97,7 @@ fn note_tariff(tariff: &Value, seen: &Seen) {
     note(seen, tariff["tax"]["mode"] == "included", Feature::TaxIncluded);
     note(seen, tariff.get("discount_order").is_some(), Feature::DiscountOrder);
     note(seen, tariff.get("reentry").is_some(), Feature::Reentry);
+    note(seen, tariff.get("valid").is_some(), Feature::OutsideValidity);
     match tariff["round"]["mode"].as_str().unwrap_or("half_up") {
         "half_up" => seen.used(Feature::RoundHalfUp),
         "half_even" => seen.used(Feature::RoundHalfEven),

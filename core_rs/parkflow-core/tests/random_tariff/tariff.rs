@@ -113,6 +113,14 @@ impl Draft<'_> {
         if self.history && self.dice.percent(40) {
             tariff["reentry"] = json!({"within": self.dice.one_of(&[0, 15, 60, 300]), "mode": "continue"});
         }
+        if self.dice.percent(8) {
+            // A change of prices among the stays.
+            let bound = self.dice.one_of(&["from", "to"]);
+            let time = self.dice.one_of(&["", "T08:00", "T00:30", "T02:15"]);
+            let date = self.focus.near(self.dice);
+            tariff["valid"] = json!({bound: format!("{date}{time}")});
+            tariff["version_at"] = self.dice.one_of(&["entry", "exit"]).into();
+        }
         if self.dice.percent(30) {
             let rate_bp = self.dice.one_of(&[0, 333, 700, 1_900, 2_000, 525]);
             tariff["tax"] = json!({"rate_bp": rate_bp, "mode": self.dice.one_of(&["added", "added", "included"])});

@@ -21,7 +21,8 @@ features! {
     CapCycle, CapOccurrence, CapEvery, CapFirst, CapDaily, CapWeekly, CapList, CapNull, CapBands, CapIf, CapAccount, CapPool,
     Minimum, RoundTo, RoundHalfUp, RoundHalfEven, RoundUp, RoundDown, VoucherMinutes, VoucherPercent, VoucherAmount, VoucherPoints,
     VouchersAsGiven, DiscountOrder, TaxAdded, TaxIncluded, PaidTopup, PaidRestart, PaidPlain, LeftInTime, Reentry, Covered,
-    CoveredTwice, ClockChange, Seconds, Weeks,
+    CoveredTwice, ClockChange,
+    OutsideValidity, Seconds, Weeks,
 }
 
 /// Sets of features; a cell, because reading a window may add to them.

@@ -60,6 +60,19 @@ impl<'a> LocalClock<'a> {
     }
 }
 
+/// The first instant at which the clock shows a time of a date or a later one; the time is a whole minute.
+pub fn first_shown_s(zone: &TimeZone, day: i64, second: i64) -> i64 {
+    let clock = LocalClock::new(zone);
+    let mut at_s = day * DAY_S + second - DAY_S;
+    loop {
+        let shown = clock.local(at_s);
+        if (shown.day, shown.second) >= (day, second) {
+            return at_s;
+        }
+        at_s += 60;
+    }
+}
+
 /// Days that turn at a time of day: tick by tick, the latest day that the clock has shown.
 pub struct ServiceDays<'a> {
     clock: LocalClock<'a>,

@@ -59,4 +59,5 @@ misreadings! {
     LeaveBoundStrict,
     ReentryIgnored,
     ClockNotRounded,
+    VersionAlwaysAtEntry,
 }

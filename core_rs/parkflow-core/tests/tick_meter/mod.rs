@@ -27,6 +27,7 @@ use walk::{Time, Walk};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     ExitBeforeEntry,
+    OutsideValidity,
     NoPlan,
 }
 
@@ -111,6 +112,9 @@ impl Oracle {
         if entry_s > exit_s {
             return Err(Refused::ExitBeforeEntry);
         }
+        if !self.is_valid(entry_s, exit_s) {
+            return Err(Refused::OutsideValidity);
+        }
         let chain = self.chain(account, entry_s, exit_s);
         let paid: i128 = terms.paid.iter().map(|payment| i128::from(payment.amount_minor)).sum();
         let last_paid_s = terms.paid.iter().map(|payment| payment.at_s).max();
@@ -158,6 +162,16 @@ impl Oracle {
             ..chain
         });
         Ok(i64::try_from(due).unwrap())
+    }
+
+    /// S19: whether this version of the tariff prices the stay.
+    fn is_valid(&self, entry_s: i64, exit_s: i64) -> bool {
+        let at_exit = self.sheet.valid.at_exit && !self.misread(Misreading::VersionAlwaysAtEntry);
+        let at_s = if at_exit { exit_s } else { entry_s };
+        let valid = self.sheet.valid.from_s.is_none_or(|from_s| from_s <= at_s)
+            && self.sheet.valid.to_s.is_none_or(|to_s| at_s < to_s);
+        self.seen.effect_if(!valid, Feature::OutsideValidity);
+        valid
     }
 
     /// S18: the chain that the stay continues, its end moved to the exit, or a new one.

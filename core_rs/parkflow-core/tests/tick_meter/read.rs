@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::local::{day_number, When};
+use super::local::{day_number, first_shown_s, When};
 
 /// Amounts are multiplied by this, so that no price of a second or of a billed minute is ever cut.
 pub const SCALE: i128 = 256 * 81 * 625 * 49 * 11 * 13 * 17 * 19 * 23;
@@ -23,11 +23,19 @@ pub struct Sheet {
     pub order: Vec<String>,
     pub leave: Leave,
     pub reentry_s: Option<i64>,
+    pub valid: Valid,
     pub tax: Option<(i128, bool)>,
     pub round_to: i128,
     pub round_mode: String,
     /// A length that divides every length and time of day of the tariff.
     pub grain_s: i64,
+}
+
+/// From when to when this version prices stays, and whether their exits decide.
+pub struct Valid {
+    pub from_s: Option<i64>,
+    pub to_s: Option<i64>,
+    pub at_exit: bool,
 }
 
 pub struct Leave {
@@ -344,6 +352,8 @@ fn greatest_divisor(left: i64, right: i64) -> i64 {
 /// The common divisor of 60 s and all lengths and times of day that the text names.
 fn grain_s(value: &Value, name: &str, grain: i64) -> i64 {
     let named = match (name, value) {
+        // Dates, which no unit begins or ends at.
+        ("valid", _) => 0,
         (_, Value::Object(fields)) => {
             return fields
                 .iter()
@@ -376,11 +386,23 @@ impl Sheet {
                 .collect(),
         );
         let id = value["id"].as_str().unwrap().to_owned();
-        let zone = value["timezone"].as_str().unwrap();
+        let zone = jiff::tz::TimeZoneDatabase::bundled()
+            .get(value["timezone"].as_str().unwrap())
+            .unwrap();
+        let bound_s = |name: &str| {
+            let (date, time) = value["valid"][name].as_str()?.split_at(10);
+            let day = day_number(date.parse().unwrap());
+            Some(first_shown_s(&zone, day, time.strip_prefix('T').map_or(0, time_s)))
+        };
         let (clock, leave, tax, round) = (&value["clock"], &value["leave"], &value["tax"], &value["round"]);
         let usual = ["minutes", "percent", "amount", "points"].map(str::to_owned).to_vec();
         Self {
-            zone: jiff::tz::TimeZoneDatabase::bundled().get(zone).unwrap(),
+            valid: Valid {
+                from_s: bound_s("from"),
+                to_s: bound_s("to"),
+                at_exit: value["version_at"] == "exit",
+            },
+            zone,
             step_s: clock["step"].as_i64().unwrap_or(1),
             entry_up: clock["entry"] == "ceil",
             exit_up: clock["exit"] == "ceil",
