@@ -128,14 +128,14 @@ def _beside_sql(hangzhou: Priced) -> Figures:
         return connection.sql(text).to_arrow_table()
 
     ours = pl.DataFrame(hangzhou.price(stays))["fee_minor"].to_numpy()
-    by_rows = pl.DataFrame(ask(tariff_rivals.DAY_AND_NIGHT_SQL)).sort("id")["fee_minor"]
+    by_rows = pl.DataFrame(ask(tariff_rivals.DAY_NIGHT_SQL)).sort("id")["fee_minor"]
     _same("SQL", ours, by_rows.to_numpy())
-    closed = pl.DataFrame(ask(tariff_rivals.DAY_AND_NIGHT_CLOSED_SQL))["fee_minor"]
+    closed = pl.DataFrame(ask(tariff_rivals.DAY_NIGHT_CLOSED_SQL))["fee_minor"]
     _same("SQL in closed form", ours, closed.to_numpy())
     price = partial(hangzhou.price, stays)
     return {
-        "daynight_vs_duckdb": _ratio(price, partial(ask, tariff_rivals.DAY_AND_NIGHT_SQL)),
-        "daynight_vs_duckdb_closed": _ratio(price, partial(ask, tariff_rivals.DAY_AND_NIGHT_CLOSED_SQL)),
+        "daynight_vs_duckdb": _ratio(price, partial(ask, tariff_rivals.DAY_NIGHT_SQL)),
+        "daynight_vs_duckdb_closed": _ratio(price, partial(ask, tariff_rivals.DAY_NIGHT_CLOSED_SQL)),
     }
 
 

@@ -1,6 +1,6 @@
-"""Two tariffs written by hand for NumPy, polars and DuckDB, as good as each allows: what the engine is measured against.
+"""Two tariffs by hand for NumPy, polars and DuckDB, as good as each allows: what the engine is measured against.
 
-They know one tariff and one time zone without changes of the clock each; the engine knows neither before it reads the text.
+Each knows one tariff and a zone whose clock does not change; the engine knows neither before it reads the text.
 """
 
 from typing import Any, Final
@@ -48,26 +48,30 @@ def hourly_polars(stays: pl.DataFrame) -> pl.DataFrame:
     return stays.select(fee.alias("fee_minor"))
 
 
-# Hangzhou, core area, cars: minutes begun count not; 08-20 half hours at 5, from the third on at 6 yuan; 20-08 5 yuan a time.
+# Hangzhou, core area, cars: begun minutes do not count; 08-20 half hours at 5, from the third on at 6 yuan; 20-08
+# 5 yuan a time.
 # There it is 08:00 when a day of UTC begins, so a day of UTC is a day's band and the night after it.
-DAY_AND_NIGHT_SQL: Final = """
+DAY_NIGHT_SQL: Final = """
 with moments as (
     select id, entry // 60 * 60 as e, exit // 60 * 60 as x from stays
 ), spans as (
-    select id, e, x, unnest(range(e // 86400, (x - 1) // 86400 + 1)) * 86400 as d from moments where x > e
+    select id, e, x, unnest(range(e // 86400, (x - 1) // 86400 + 1)) * 86400 as d
+      from moments
+     where x > e
 ), parts as (
     select id,
            (greatest(least(x, d + 43200) - greatest(e, d), 0) + 1799) // 1800 as units,
            least(x, d + 86400) > greatest(e, d + 43200) as has_night
       from spans
 )
-select id, sum(500 * units + 100 * greatest(units - 2, 0) + case when has_night then 500 else 0 end)::bigint as fee_minor
+select id,
+       sum(500 * units + 100 * greatest(units - 2, 0) + case when has_night then 500 else 0 end)::bigint as fee_minor
   from parts
  group by id
 """
 
 # The same without a row for each day: the first day, the last one, and whole ones between.
-DAY_AND_NIGHT_CLOSED_SQL: Final = """
+DAY_NIGHT_CLOSED_SQL: Final = """
 with moments as (
     select entry // 60 * 60 as e, exit // 60 * 60 as x from stays
 ), days as (

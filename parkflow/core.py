@@ -306,27 +306,28 @@ def _said(fields: LotQrFields | None, refusal: int) -> LotQrFields:
 
 # --- Tariffs --------------------------------------------------------------------------------------------------------
 #
-# `Tariff.load(text)` reads PTL/1 (YAML or JSON) once; `price` gives the fee with its lines, `price_many` only the fees of
-# lists of stays. Instants are seconds since 1970 in UTC, money is minor units of the tariff's currency. They raise
-# `TariffError` with a stable `code`, the `path` of the field (or `stays[n]`) and one line saying what would be right.
-# A text may start from one of the `templates` (name -> text); its `canonical_json` no longer does.
-# `price_batch(stays)` takes any table with the Arrow PyCapsule interface (polars, pyarrow, pandas >= 3, DuckDB) and reads
-# its columns where they lie: `entry` and `exit` (int64 seconds since 1970 UTC, or timestamps with a zone; a begun second
-# counts from its start), optionally `vehicle_class` (text), `tags` (lists of text) and `account` (whole numbers, text or
-# bytes). It gives a `FeeTable`, a table with the same interface: in each row `fee_minor` or, null otherwise, the code of
-# the `refusal`; `refusals` counts those. The stays of one account are settled in order of their exits, then of their rows
-# (S20), when the tariff `needs_history`; rows without account stand alone. `threads` (default: all cores) never changes a
-# result. A column of another type raises `TariffError` `stays_invalid`.
+# `Tariff.load(text)` reads PTL/1 (YAML or JSON) once; `price` gives the fee with its lines, `price_many` only the
+# fees of lists of stays. Instants are seconds since 1970 in UTC, money is minor units of the tariff's currency. They
+# raise `TariffError` with a stable `code`, the `path` of the field (or `stays[n]`) and one line saying what would be
+# right. A text may start from one of the `templates` (name -> text); its `canonical_json` no longer does.
+# `price_batch(stays)` takes any table with the Arrow PyCapsule interface (polars, pyarrow, pandas >= 3, DuckDB) and
+# reads its columns where they lie: `entry` and `exit` (int64 seconds since 1970 UTC, or timestamps with a zone; a
+# begun second counts from its start), optionally `vehicle_class` (text), `tags` (lists of text) and `account` (whole
+# numbers, text or bytes). It gives a `FeeTable`, a table with the same interface: in each row `fee_minor` or, null
+# otherwise, the code of the `refusal`; `refusals` counts those. The stays of one account are settled in order of
+# their exits, then of their rows (S20), when the tariff `needs_history`; rows without account stand alone. `threads`
+# (default: all cores) never changes a result. A column of another type raises `TariffError` `stays_invalid`.
 # `instant_s` reads a local or an offset time for people, `local_text` writes one; a fee never depends on either.
 # `settle` prices the next stay of an account: with `Terms` (covered [from, to) by a pass, vouchers (kind, value),
 # payments (at, amount)) and the `AccountHistory` of its settled stays, to which it adds; the fee is then what is due.
-# A tariff that `needs_history` (caps, free minutes or re-entry over several stays) is refused by `price`, not misread.
-# `AccountHistory.to_json()` is its canonical text, `from_json` reads it back (`TariffError`, `history_invalid`);
-# `forget_before(instant_s, window_s)` drops windows that ended before, `window_s` being the longest `shared_window_s`.
-# A tariff with `valid` prices only stays whose entry (exit, by `version_at`) lies in [`valid_from_s`, `valid_to_s`).
-# `warnings` say what a valid tariff's author may not mean: `code` of the rule, `path`, `line` (from 1) and `message`.
-# `Fee.to_json()` is the canonical record that is stored with a charge: the same inputs give the same bytes.
-# Its `history`, where there is one, is what of the account's history before the stay the fee depends on.
+# A tariff that `needs_history` (caps, free minutes or re-entry over several stays) is refused by `price`, not
+# misread. `AccountHistory.to_json()` is its canonical text, `from_json` reads it back (`TariffError`,
+# `history_invalid`); `forget_before(instant_s, window_s)` drops windows that ended before, `window_s` being the
+# longest `shared_window_s`. A tariff with `valid` prices only stays whose entry (exit, by `version_at`) lies in
+# [`valid_from_s`, `valid_to_s`). `warnings` say what a valid tariff's author may not mean: `code` of the rule,
+# `path`, `line` (from 1) and `message`. `Fee.to_json()` is the canonical record that is stored with a charge: the
+# same inputs give the same bytes. Its `history`, where there is one, is what of the account's history before the stay
+# the fee depends on.
 
 # --- Stays ----------------------------------------------------------------------------------------------------------
 

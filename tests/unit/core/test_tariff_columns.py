@@ -95,7 +95,10 @@ def dated(unit: str) -> pl.DataFrame:
         ),
         duckdb.from_arrow(pa.table(STAYS)),
     ],
-    ids=["polars", "chunks", "categories", "ms", "us", "ns", "pyarrow", "batch", "dictionary", "pandas", "pandas_utc", "duckdb"],
+    ids=[
+        "polars", "chunks", "categories", "ms", "us", "ns", "pyarrow", "batch", "dictionary", "pandas", "pandas_utc",
+        "duckdb",
+    ],
 )  # fmt: skip
 def test_a_table_of_any_library_is_priced_as_one_by_one(table: Any) -> None:
     assert fees(HANGZHOU.price_batch(table)) == ONE_BY_ONE

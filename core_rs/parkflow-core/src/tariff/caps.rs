@@ -93,7 +93,7 @@ impl<'a, A: Amount> CapWalk<'a, A> {
             Over::Weekly { weekday, turn_s } => week(self.entry_s, weekday, turn_s)..=week(exit_s, weekday, turn_s),
             Over::EveryFromFirst(length_s) => self.entry_s - length_s..=exit_s,
             // No account shares these.
-            Over::Stay | Over::Cycle | Over::Occurrence | Over::EveryFromEntry(_) => 0..=-1,
+            Over::Stay | Over::Cycle | Over::Occurrence | Over::EveryFromEntry(_) => 0..=0,
         }
     }
 

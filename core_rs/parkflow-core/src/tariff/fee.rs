@@ -447,7 +447,7 @@ impl Rounding {
     }
 
     /// Whether a rest goes to the next step, which is so far away.
-    fn goes_up<T: Ord + Default>(self, is_odd: bool, rest: T, missing: T) -> bool {
+    fn goes_up<T: Ord + Default + Copy>(self, is_odd: bool, rest: T, missing: T) -> bool {
         match self.mode {
             RoundingMode::HalfUp => rest >= missing,
             RoundingMode::HalfEven => rest > missing || (rest == missing && is_odd),
