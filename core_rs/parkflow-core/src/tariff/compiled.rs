@@ -7,13 +7,15 @@ use super::day_table::Layout;
 use super::flat::Flat;
 use super::model::{Band, Cap, Condition, Cycle, Length, Over, Plan, Restart};
 use super::reciprocal::Divisor;
+use super::steady::Steady;
 
 /// What a plan is compiled into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CompiledPlan {
     pub layout: Layout,
-    /// Its closed form, if it has one.
+    /// Its closed form, if it has one of these.
     pub flat: Option<Flat>,
+    pub steady: Option<Steady>,
     pub ladders: Vec<Ladder>,
     /// The length of a cycle that is counted from the entry.
     pub cycle: Option<Divisor>,
@@ -42,6 +44,8 @@ pub(super) struct Rung {
     /// `None`: one unit to the end of the occurrence.
     pub unit: Option<Divisor>,
     pub amount_scaled: i128,
+    /// The same in 64 bits, where the plan is narrow.
+    pub amount_narrow: i64,
     pub from_s: i64,
     pub to_s: i64,
 }
@@ -64,10 +68,12 @@ impl CompiledPlan {
     pub fn of(plan: &Plan) -> Self {
         let layout = Layout::compile(&plan.bands);
         let is_narrow = is_narrow(plan);
+        let ladders: Vec<Ladder> = plan.bands.iter().map(Ladder::of).collect();
         Self {
+            steady: Steady::of(plan, &layout, &ladders, is_narrow),
             flat: Flat::of(plan, &layout, is_narrow),
             layout,
-            ladders: plan.bands.iter().map(Ladder::of).collect(),
+            ladders,
             cycle: match plan.cycle {
                 Cycle::Every(length_s) => Some(Divisor::new(length_s)),
                 Cycle::Stay | Cycle::Daily(_) => None,
@@ -101,6 +107,7 @@ impl Ladder {
                     Length::All => None,
                 },
                 amount_scaled: step.amount_scaled,
+                amount_narrow: i64::try_from(step.amount_scaled).unwrap_or(i64::MAX),
                 from_s: step.from_s,
                 to_s: step.to_s,
             })

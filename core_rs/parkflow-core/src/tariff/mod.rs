@@ -28,6 +28,7 @@ mod place;
 mod quick;
 mod receipt;
 mod reciprocal;
+mod steady;
 mod sugar;
 mod template;
 mod terms;

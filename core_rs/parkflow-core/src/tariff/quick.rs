@@ -106,8 +106,12 @@ impl<'a> Pricer<'a> {
             return Ok(Some((0, plan.scale)));
         }
         let free_s = plan.free.seconds.min(length_s);
-        let flat = compiled.flat.as_ref();
-        let closed = flat.and_then(|flat| flat.sum(&self.clock, entry_s, entry_s + free_s, exit_s));
+        let start_s = entry_s + free_s;
+        let closed = match (&compiled.flat, &compiled.steady) {
+            (Some(flat), _) => flat.sum(&self.clock, entry_s, start_s, exit_s),
+            (None, Some(steady)) => steady.sum(&self.clock, start_s, exit_s),
+            (None, None) => None,
+        };
         let time = Chargeable {
             entry_s,
             exit_s,
@@ -161,6 +165,135 @@ fn capped_sum<A: Amount>(
             };
             let mut walks: Vec<CapWalk<'_, A>> = caps.iter().filter(holds).map(walk).collect();
             sum(&mut walks)
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tariff::{History, Terms};
+
+    fn tariff(zone: &str, fields: &str, bands: &str) -> Tariff {
+        let text = format!(
+            "{{ptl: 1, id: t, currency: CNY, minor_exponent: 2, timezone: {zone}, plans: [{{id: p, edge: split, {fields}, bands: \
+             [{bands}]}}]}}"
+        );
+        Tariff::parse(&text).expect("a tariff")
+    }
+
+    /// Around changes of clocks, year's ends and ordinary weeks.
+    fn stays() -> impl Strategy<Value = (i64, i64)> {
+        let starts = prop_oneof![
+            Just(1_772_928_000_i64),
+            Just(1_774_742_400),
+            Just(1_792_886_400),
+            Just(1_798_675_200),
+            0..4_000_000_000_i64
+        ];
+        let lengths = prop_oneof![0..7_200_i64, 0..200_000_i64, 0..40_i64 * 86_400];
+        (starts, -180_000..180_000_i64, lengths).prop_map(|(start_s, off_s, length_s)| {
+            let entry_s = (start_s + off_s).max(0);
+            (entry_s, entry_s + length_s)
+        })
+    }
+
+    fn zones() -> impl Strategy<Value = &'static str> {
+        prop_oneof![
+            Just("Asia/Shanghai"),
+            Just("America/New_York"),
+            Just("Australia/Lord_Howe"),
+            Just("Africa/Casablanca")
+        ]
+    }
+
+    fn agrees(tariff: &Tariff, (entry_s, exit_s): (i64, i64)) -> Result<(), TestCaseError> {
+        let stay = Stay {
+            entry_s,
+            exit_s,
+            class: None,
+            tags: &[],
+        };
+        let walked = tariff.settle(&stay, &Terms::default(), &mut History::default());
+        prop_assert_eq!(tariff.price_minor(&stay), walked.map(|fee| fee.fee_minor));
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn one_price_at_all_times_costs_in_closed_form_what_the_meter_says(
+            zone in zones(),
+            stay in stays(),
+            unit in prop_oneof![Just("20s"), Just("7m"), Just("20m"), Just("1h"), Just("90m"), Just("24h")],
+            windows in prop_oneof![
+                Just("cycle: stay"),
+                Just("cycle: stay, caps: [{max: 900, over: stay}]"),
+                Just("cycle: stay, free: {minutes: 35}, caps: [{max: 900, over: {every: 1440}}]"),
+                Just("cycle: stay, caps: [{max: 900, over: {daily: '00:00'}}]"),
+                Just("cycle: stay, grace: {minutes: 9}, free: {minutes: 50}, caps: [{max: 900, over: {daily: '02:30'}}]"),
+                Just("cycle: {every: 1440}, min: 150, caps: [{max: 900, over: cycle}]"),
+                Just("cycle: {every: 601m}"),
+            ],
+        ) {
+            let tariff = tariff(zone, windows, &format!("{{id: b, ladder: [{{unit: {unit}, price: 70}}]}}"));
+            let needs_whole_units = windows.contains("daily") || windows.contains("1440}}");
+            let has_form = tariff.compiled[0].flat.is_some();
+            prop_assert_eq!(has_form, !(needs_whole_units && unit == "7m"), "{} {}", windows, unit);
+            agrees(&tariff, stay)?;
+        }
+
+        #[test]
+        fn bands_of_the_week_cost_in_closed_form_what_the_meter_says(
+            zone in zones(),
+            stay in stays(),
+            ladder in prop_oneof![
+                Just("{unit: 30, price: 500, for: 60}, {unit: 30, price: 600}"),
+                Just("{unit: 20s, price: 1}"),
+                Just("{unit: 60, price: 100, for: 120}, {unit: all, price: 900}"),
+                Just("{unit: 7, price: 30, for: 21}"),
+                Just("{unit: 30, price: 80, bill: 1}"),
+            ],
+            fields in prop_oneof![
+                Just("cycle: stay"),
+                Just("cycle: stay, free: {minutes: 95}, caps: [{max: 800, over: occurrence, bands: [x]}]"),
+                Just("cycle: stay, grace: {minutes: 15, strict: true}, caps: [{max: 800, over: occurrence}, {max: 700, over: \
+                      occurrence, bands: [x, y]}]"),
+            ],
+            rest in prop_oneof![
+                Just(""),
+                Just(", {id: z, when: {days: [sun]}, ladder: []}, {id: w, ladder: [{unit: all, price: 250}]}"),
+            ],
+        ) {
+            let bands = format!(
+                "{{id: x, when: {{from: '08:00', to: '20:00', days: [mon-sat]}}, ladder: [{ladder}]}}, {{id: y, when: {{from: \
+                 '22:15', to: '06:00', days: [fri-sun]}}, ladder: [{{unit: 60, price: 200}}]}}{rest}"
+            );
+            let tariff = tariff(zone, fields, &bands);
+            prop_assert!(tariff.compiled[0].steady.is_some());
+            agrees(&tariff, stay)?;
+        }
+    }
+
+    #[test]
+    fn what_has_no_closed_form_is_walked() {
+        let band = "{id: x, when: {from: '08:00', to: '20:00'}, ladder: [{unit: 45, price: 5, for: 60}, {unit: 30, price: 6}]}";
+        for (fields, bands) in [
+            ("cycle: stay", band),
+            ("cycle: stay, entry_fee: 5", &band.replace("45", "30")),
+            ("cycle: {daily: '00:00'}", &band.replace("45", "30")),
+            ("cycle: stay, caps: [{max: 9, over: stay}]", &band.replace("45", "30")),
+            (
+                "cycle: stay, caps: [{max: [9, 8], over: occurrence}]",
+                &band.replace("45", "30"),
+            ),
+        ] {
+            let compiled = &tariff("Asia/Shanghai", fields, bands).compiled[0];
+            assert!(compiled.steady.is_none() && compiled.flat.is_none(), "{fields} {bands}");
         }
     }
 }
