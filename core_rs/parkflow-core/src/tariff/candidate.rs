@@ -9,7 +9,7 @@ use super::calendar::LocalClock;
 use super::caps::CapWalk;
 use super::error::PriceError;
 use super::fee::Stay;
-use super::history::{CapUse, History, Spent};
+use super::history::{History, Met, Spent};
 use super::meter::{Chargeable, Path, Run};
 use super::model::{Choose, Comparison, Condition, Free, Grace, Plan, Tariff, When};
 
@@ -124,19 +124,22 @@ impl Tariff {
         if plan.caps.is_empty() {
             return Ok(());
         }
-        let mut left = candidate.runs.clone();
+        let mut left: Option<Vec<Run<i128>>> = None;
         for (cap, compiled) in plan.caps.iter().zip(&self.compiled[index].caps) {
             if cap.condition.holds_for(&inputs.stay) && cap.condition.holds_at(clock, entry_s, exit_s) {
                 let walk = CapWalk::new(cap, compiled, clock, entry_s).finer_by(candidate.factor());
                 if let Some(key) = cap.account_key.as_deref() {
                     let numbers = walk.windows_met(exit_s);
                     let mut used = candidate.account_use(key, inputs.history, numbers);
-                    left = passed(walk.over_account(&mut used.windows), &left)?;
+                    left = Some(passed(
+                        walk.over_account(&mut used.windows),
+                        left.as_ref().unwrap_or(&candidate.runs),
+                    )?);
                     candidate.spent.uses.push((key, used));
                 } else {
-                    left = passed(walk, &left)?;
+                    left = Some(passed(walk, left.as_ref().unwrap_or(&candidate.runs))?);
                 }
-                candidate.fee_scaled = sum(&left)?;
+                candidate.fee_scaled = sum(left.as_ref().unwrap_or(&candidate.runs))?;
             }
             candidate.totals_scaled.push(candidate.fee_scaled);
         }
@@ -214,12 +217,17 @@ impl Candidate<'_> {
 
     /// What is used of a cap over the account in the windows of some numbers. A pool may stand twice in a plan: the second cap goes
     /// on where the first stopped.
-    fn account_use(&self, key: &str, history: &History, numbers: RangeInclusive<i64>) -> CapUse {
-        let mut used = history.cap_use(key, self.scale, numbers);
+    fn account_use(&self, key: &str, history: &History, numbers: RangeInclusive<i64>) -> Met {
+        let mut met = history.met(key, self.scale, numbers);
         for (_, spent) in self.spent.uses.iter().filter(|(pool, _)| *pool == key) {
-            used.windows.extend(spent.windows.iter());
+            for (window, used) in &spent.windows {
+                match met.windows.binary_search_by_key(window, |(other, _)| *other) {
+                    Ok(place) => met.windows[place].1 = *used,
+                    Err(place) => met.windows.insert(place, (*window, *used)),
+                }
+            }
         }
-        used
+        met
     }
 
     fn is_below(&self, other: &Self) -> bool {

@@ -3,7 +3,6 @@
 // Instants lie in 1970 to 2100 and window lengths below ten years (checked on entry), so sums stay far inside 64 bits.
 #![allow(clippy::arithmetic_side_effects)]
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::amount::Amount;
@@ -16,8 +15,8 @@ use super::model::{Cap, Over};
 /// This day of the epoch was a Monday.
 const MONDAY: i64 = 4;
 
-/// What windows of a cap have used, by window.
-pub(super) type Used = BTreeMap<(i64, i64), i128>;
+/// What the windows have used that one stay may meet, in order of the windows: few, so that a list is the fastest map.
+pub(super) type Used = Vec<((i64, i64), i128)>;
 
 /// A window of a cap: which one it is and the instant at which it is over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -165,8 +164,14 @@ impl<'a, A: Amount> CapWalk<'a, A> {
             *left = left.less(taken);
         }
         if let Some(used) = &mut self.used {
-            let used_scaled = used.entry(self.window.key).or_insert(0);
-            *used_scaled = used_scaled.checked_add(taken.wide()).ok_or(PriceError::FeeTooLarge)?;
+            let key = self.window.key;
+            let place = used.partition_point(|(window, _)| *window < key);
+            match used.get_mut(place) {
+                Some((window, used_scaled)) if *window == key => {
+                    *used_scaled = used_scaled.checked_add(taken.wide()).ok_or(PriceError::FeeTooLarge)?;
+                }
+                _ => used.insert(place, (key, taken.wide())),
+            }
         }
         Ok(())
     }
@@ -195,7 +200,10 @@ impl<'a, A: Amount> CapWalk<'a, A> {
             [only] => *only,
             _ => limits.get(self.place()).or(limits.last()).copied().flatten(),
         };
-        let used = self.used.as_ref().and_then(|used| used.get(&window.key)).copied();
+        let used = self.used.as_ref().and_then(|used| {
+            let found = used.iter().find(|(other, _)| *other == window.key);
+            found.map(|(_, used_scaled)| *used_scaled)
+        });
         self.left = limit.map(|limit| {
             let limit = if self.factor == 1 {
                 limit
@@ -259,9 +267,10 @@ impl<'a, A: Amount> CapWalk<'a, A> {
     /// The start of the earliest window of the account that is open at an instant.
     fn open_since(&self, at_s: i64, length_s: i64) -> Option<i64> {
         let used = self.used.as_ref()?;
-        used.range(..=(at_s, i64::MAX))
-            .map(|((start_s, _), _)| *start_s)
+        used.iter()
             .rev()
+            .map(|((start_s, _), _)| *start_s)
+            .skip_while(|start_s| *start_s > at_s)
             .take_while(|start_s| at_s < start_s + length_s)
             .last()
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::calendar::DAY_S;
+use super::caps::Used;
 use super::fee::Stay;
 use super::model::{Over, Tariff};
 use super::parse_plan::greatest_divisor;
@@ -26,33 +27,34 @@ pub(super) struct CapUse {
     pub windows: BTreeMap<(i64, i64), i128>,
 }
 
-impl CapUse {
-    pub fn unused(scale: i128) -> Self {
-        Self {
-            scale,
-            windows: BTreeMap::new(),
-        }
-    }
+/// The used amounts of one cap in the few windows that one stay may meet.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Met {
+    /// What the amounts are multiplied by.
+    scale: i128,
+    pub windows: Used,
+}
 
-    /// The same use with amounts of another scale; what does not divide counts as used, in the driver's favour. That happens
-    /// only where scales have no common multiple below `SCALE_MAX`.
-    fn rescaled(&self, scale: i128) -> Self {
-        if self.scale == scale {
-            return self.clone();
-        }
-        let rescale = |used: i128| {
-            let up = used.saturating_mul(scale).saturating_add(self.scale.saturating_sub(1));
-            up.checked_div(self.scale).unwrap_or(0)
-        };
-        Self {
-            scale,
-            windows: self
-                .windows
-                .iter()
-                .map(|(window, used)| (*window, rescale(*used)))
-                .collect(),
+impl CapUse {
+    /// Turns to amounts of another scale.
+    fn rescale(&mut self, scale: i128) {
+        if self.scale != scale {
+            for used in self.windows.values_mut() {
+                *used = rescaled(*used, self.scale, scale);
+            }
+            self.scale = scale;
         }
     }
+}
+
+/// An amount in another scale; what does not divide counts as used, in the driver's favour. That happens only where scales have no
+/// common multiple below `SCALE_MAX`.
+fn rescaled(used: i128, from: i128, to: i128) -> i128 {
+    if from == to {
+        return used;
+    }
+    let up = used.saturating_mul(to).saturating_add(from.saturating_sub(1));
+    up.checked_div(from).unwrap_or(0)
 }
 
 /// Stays that follow each other so closely that they count as one.
@@ -75,7 +77,7 @@ pub struct History {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Spent<'t> {
     /// Per cap the windows that the stay may have met, with all that is used of them now.
-    pub uses: Vec<(&'t str, CapUse)>,
+    pub uses: Vec<(&'t str, Met)>,
     /// Local day and seconds of its free allowance.
     pub free: Option<(i64, i64)>,
 }
@@ -113,17 +115,14 @@ impl History {
     }
 
     /// The use of a cap so far in the windows of some numbers, in amounts of the given scale.
-    pub(super) fn cap_use(&self, key: &str, scale: i128, numbers: RangeInclusive<i64>) -> CapUse {
-        let Some(before) = self.uses.get(key) else {
-            return CapUse::unused(scale);
-        };
+    pub(super) fn met(&self, key: &str, scale: i128, numbers: RangeInclusive<i64>) -> Met {
         let (first, last) = numbers.into_inner();
-        let met = before.windows.range((first, i64::MIN)..=(last, i64::MAX));
-        CapUse {
-            scale: before.scale,
-            windows: met.map(|(window, used)| (*window, *used)).collect(),
-        }
-        .rescaled(scale)
+        let windows = self.uses.get(key).map_or_else(Used::new, |before| {
+            let met = before.windows.range((first, i64::MIN)..=(last, i64::MAX));
+            met.map(|(window, used)| (*window, rescaled(*used, before.scale, scale)))
+                .collect()
+        });
+        Met { scale, windows }
     }
 
     /// How much of a day's free allowance is used.
@@ -132,18 +131,16 @@ impl History {
     }
 
     pub(super) fn add(&mut self, spent: Spent<'_>) {
-        for (key, used) in spent.uses {
-            match self.uses.get_mut(key) {
-                Some(before) => {
-                    if before.scale != used.scale {
-                        *before = before.rescaled(used.scale);
-                    }
-                    before.windows.extend(used.windows);
-                }
-                None => {
-                    self.uses.insert(key.to_owned(), used);
-                }
+        for (key, met) in spent.uses {
+            if !self.uses.contains_key(key) {
+                self.uses.insert(key.to_owned(), CapUse::default());
             }
+            let Some(before) = self.uses.get_mut(key) else { continue };
+            if before.windows.is_empty() {
+                before.scale = met.scale;
+            }
+            before.rescale(met.scale);
+            before.windows.extend(met.windows);
         }
         if let Some((day, seconds)) = spent.free {
             let used_s = self.free_used_s.entry(day).or_insert(0);
