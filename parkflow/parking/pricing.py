@@ -24,7 +24,7 @@ Card = tuple[int, int]
 """Bucket and id of a card."""
 
 
-class _Rated(NamedTuple):
+class Rated(NamedTuple):
     """A closed stay with the tariff version that prices it."""
 
     stay: ClosedStay
@@ -33,7 +33,7 @@ class _Rated(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Settled:
+class Settled:
     """Stays of one card, priced in order, and its history after them."""
 
     history: CardHistory
@@ -68,14 +68,14 @@ async def price_closed(
 
 
 async def _price(conn: Conn, owner: str, stays: Sequence[ClosedStay], now: datetime) -> int:
-    rated = await _rated(conn, stays)
+    rated = await rate(conn, stays)
     alone = [one for one in rated if not one.tariff.needs_history]
     shared = [one for one in rated if one.tariff.needs_history]
     priced = await store.price_stays(conn, owner, await asyncio.to_thread(_priced_alone, alone), now)
     return priced + (await _price_shared(conn, owner, shared, now) if shared else 0)
 
 
-async def _rated(conn: Conn, stays: Sequence[ClosedStay]) -> list[_Rated]:
+async def rate(conn: Conn, stays: Sequence[ClosedStay]) -> list[Rated]:
     """The stays that have a tariff version."""
     hashes = await tariff_service.in_force(
         conn, [stay.lot_id for stay in stays], [stay.entry_at for stay in stays], [stay.exit_at for stay in stays]
@@ -86,14 +86,14 @@ async def _rated(conn: Conn, stays: Sequence[ClosedStay]) -> list[_Rated]:
         if sha256 is None:
             _log.warning("stay %d cannot be priced: its lot had no tariff for it", stay.stay_id)
         else:
-            rated.append(_Rated(stay, sha256, tariffs[sha256]))
+            rated.append(Rated(stay, sha256, tariffs[sha256]))
     return rated
 
 
-async def _price_shared(conn: Conn, owner: str, rated: Sequence[_Rated], now: datetime) -> int:
+async def _price_shared(conn: Conn, owner: str, rated: Sequence[Rated], now: datetime) -> int:
     """Price stays and move the histories of their cards on, both or neither."""
     # They come in order of exit, then id, and those of a card that the page leaves out are later ones.
-    by_card: dict[Card, list[_Rated]] = {}
+    by_card: dict[Card, list[Rated]] = {}
     for one in rated:
         by_card.setdefault(_card(one.stay), []).append(one)
     known = await store.histories(conn, list(by_card))
@@ -114,21 +114,29 @@ async def _price_shared(conn: Conn, owner: str, rated: Sequence[_Rated], now: da
     return priced
 
 
-def _settled(by_card: Mapping[Card, Sequence[_Rated]], known: Mapping[Card, CardHistory]) -> list[_Settled]:
+def _settled(by_card: Mapping[Card, Sequence[Rated]], known: Mapping[Card, CardHistory]) -> list[Settled]:
     """The cards of which at least one stay could be priced."""
-    settled = (
-        _settle(known.get(card, CardHistory(*card, version=0, used={}, chains={}, window_s=0)), rated)
-        for card, rated in by_card.items()
-    )
+    settled = (settle(known.get(card, fresh_history(card)), rated) for card, rated in by_card.items())
     return [one for one in settled if one.priced]
 
 
-def _settle(before: CardHistory, rated: Sequence[_Rated]) -> _Settled:
+def fresh_history(card: Card) -> CardHistory:
+    """The history of a card of which no stay has been settled."""
+    return CardHistory(*card, version=0, used={}, chains={}, window_s=0)
+
+
+def account_in(history: CardHistory, lot_id: int) -> core.AccountHistory:
+    """What a stay of the card in this lot is settled after; a copy, to be settled into."""
+    lot = str(lot_id)
+    chain = {"chain": history.chains[lot]} if lot in history.chains else {}
+    return core.AccountHistory.from_json(json.dumps({**history.used, **chain}))
+
+
+def settle(before: CardHistory, rated: Sequence[Rated]) -> Settled:
+    """Price stays of a card, given in order of exit, then id, and move its history on."""
     history, priced = replace(before, version=before.version + 1), []
     for one in rated:
-        lot = str(one.stay.lot_id)
-        chain = {"chain": history.chains[lot]} if lot in history.chains else {}
-        account = core.AccountHistory.from_json(json.dumps({**history.used, **chain}))
+        account = account_in(history, one.stay.lot_id)
         stay = _priced(one, account)
         if stay is None:
             continue
@@ -136,31 +144,36 @@ def _settle(before: CardHistory, rated: Sequence[_Rated]) -> _Settled:
         window_s = max(history.window_s, one.tariff.shared_window_s)
         account.forget_before(int((one.stay.exit_at - HISTORY_KEPT).timestamp()), window_s)
         used = json.loads(account.to_json())
-        chain = {lot: used.pop("chain")} if "chain" in used else {}
+        chain = {str(one.stay.lot_id): used.pop("chain")} if "chain" in used else {}
         history = replace(history, used=used, chains={**history.chains, **chain}, window_s=window_s)
-    return _Settled(history, priced)
+    return Settled(history, priced)
 
 
-def _priced_alone(rated: Sequence[_Rated]) -> list[PricedStay]:
+def _priced_alone(rated: Sequence[Rated]) -> list[PricedStay]:
     priced = (_priced(one, None) for one in rated)
     return [stay for stay in priced if stay is not None]
 
 
-def _priced(one: _Rated, history: core.AccountHistory | None) -> PricedStay | None:
+def _priced(one: Rated, history: core.AccountHistory | None) -> PricedStay | None:
     """The stay with its fee, or None when the tariff refuses it; then the history is as it was."""
     stay, sha256, tariff = one
     try:
-        fee = tariff.settle(
-            entry_s=int(stay.entry_at.timestamp()),
-            exit_s=int(stay.exit_at.timestamp()),
-            vehicle_class=stay.vehicle_class,
-            history=history,
-        )
+        fee = fee_of(one, history)
     except core.TariffError as error:
         _log.warning("stay %d cannot be priced: %s", stay.stay_id, error)
         return None
     record = json.loads(fee.to_json())
     return PricedStay(stay.bucket, stay.stay_id, sha256, tariff.tzdata_version, fee.fee_minor, record)
+
+
+def fee_of(one: Rated, history: core.AccountHistory | None) -> core.Fee:
+    """The fee of the stay, added to the history where there is one. Raises TariffError when the tariff has none."""
+    return one.tariff.settle(
+        entry_s=int(one.stay.entry_at.timestamp()),
+        exit_s=int(one.stay.exit_at.timestamp()),
+        vehicle_class=one.stay.vehicle_class,
+        history=history,
+    )
 
 
 def _card(stay: ClosedStay) -> Card:

@@ -60,6 +60,22 @@ select s.bucket, s.stay_id, s.card_id, s.operator_id, s.lot_id, s.vehicle_class,
  order by s.bucket, s.card_id, s.exit_at, s.stay_id
  limit $7;
 
+-- name: stay_to_quote
+-- $1 bucket, $2 stay, $3 account or null for any, $4 operator or null for any
+select s.bucket, s.stay_id, s.card_id, s.operator_id, s.lot_id, s.vehicle_class, s.entry_at, s.state
+  from stay s
+  join card k on k.bucket = s.bucket and k.card_id = s.card_id
+ where s.bucket = $1 and s.stay_id = $2
+   and ($3::bigint is null or k.account_id = $3)
+   and ($4::bigint is null or s.operator_id = $4);
+
+-- name: closed_of_card
+-- Stays of a card that will be settled before one that ends later. $1 bucket, $2 card, $3 ended until
+select s.bucket, s.stay_id, s.card_id, s.operator_id, s.lot_id, s.vehicle_class, s.entry_at, s.exit_at
+  from stay s
+ where s.bucket = $1 and s.card_id = $2 and s.state = 'closed' and s.exit_at <= $3
+ order by s.exit_at, s.stay_id;
+
 -- name: histories
 -- What the stays of these cards have used. $1 buckets, $2 cards
 select h.bucket, h.card_id, h.version, h.used, h.chains, h.window_s

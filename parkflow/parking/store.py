@@ -8,6 +8,7 @@ from typing import Any, Final
 from parkflow.db.conn import Conn, Row
 from parkflow.db.sql import load
 from parkflow.gate.unpaired import Group
+from parkflow.kit.ids import bucket_of
 from parkflow.parking.rules import KnownStay, NewStay, StayEnd
 from parkflow.parking.state import StayState
 
@@ -37,6 +38,20 @@ class ClosedStay:
     vehicle_class: str
     entry_at: datetime
     exit_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StayToQuote:
+    """A stay whose fee is asked for before it has one."""
+
+    bucket: int
+    stay_id: int
+    card_id: int
+    operator_id: int
+    lot_id: int
+    vehicle_class: str
+    entry_at: datetime
+    state: StayState
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +137,20 @@ async def closed_stays(
     # No bucket is below 0, so the first page begins before all stays, whatever the rest of its key.
     key = (-1, 0, EPOCH, 0) if after is None else (after.bucket, after.card_id, after.exit_at, after.stay_id)
     found = await conn.fetch(_SQL.closed_stays, owner, list(buckets), *key, stays_max)
+    return [ClosedStay(**dict(row.items())) for row in found]
+
+
+async def stay_to_quote(
+    conn: Conn, stay_id: int, *, account_id: int | None, operator_id: int | None
+) -> StayToQuote | None:
+    """The stay, if it is the account's and the operator's; None for either asks for anybody's."""
+    found = await conn.fetchrow(_SQL.stay_to_quote, bucket_of(stay_id), stay_id, account_id, operator_id)
+    return StayToQuote(**{**dict(found.items()), "state": StayState(found["state"])}) if found else None
+
+
+async def closed_of_card(conn: Conn, card: tuple[int, int], *, until: datetime) -> list[ClosedStay]:
+    """Stays of a card (bucket, card id) that wait for their price and ended until then, in order of exit, then id."""
+    found = await conn.fetch(_SQL.closed_of_card, *card, until)
     return [ClosedStay(**dict(row.items())) for row in found]
 
 

@@ -46,5 +46,15 @@ def version_for(assignments: Sequence[Assignment], *, entry_at: datetime, exit_a
     return None if entering is None else entering.sha256
 
 
+def versions_for(
+    assignments: Sequence[Assignment], *, entry_at: datetime, exit_from: datetime, exit_to: datetime
+) -> set[bytes]:
+    """The hashes of all versions that price the stay for some exit in [exit_from, exit_to]."""
+    bounds = [at for one in assignments for at in (one.valid_from, one.version_from, one.version_to) if at is not None]
+    exits = [exit_from, *(at for at in bounds if exit_from < at <= exit_to)]
+    chosen = {version_for(assignments, entry_at=entry_at, exit_at=exit_at) for exit_at in exits}
+    return {sha256 for sha256 in chosen if sha256 is not None}
+
+
 def _in_force(assignments: Sequence[Assignment], at: datetime) -> Assignment | None:
     return next((one for one in reversed(assignments) if one.covers(at)), None)

@@ -11,7 +11,7 @@ from parkflow.kit.errors import NotFound, ParkflowError
 from parkflow.lot import service as lot_service
 from parkflow.operator import service as operator_service
 from parkflow.tariff import store
-from parkflow.tariff.rules import VersionAt, version_for
+from parkflow.tariff.rules import Assignment, VersionAt, version_for
 from parkflow.tariff.store import NewVersion, TariffVersion, TimetableLine
 from parkflow.tariff.templates import ready_texts
 
@@ -169,6 +169,11 @@ async def in_force(
         version_for(by_lot.get(lot_id, ()), entry_at=entry_at, exit_at=exit_at)
         for lot_id, entry_at, exit_at in zip(lot_ids, entries, exits, strict=True)
     ]
+
+
+async def assignments(conn: Conn, lot_id: int) -> Sequence[Assignment]:
+    """All that were ever assigned to the lot, in order of their beginning: what `version_for` chooses from."""
+    return (await store.assignments(conn, [lot_id])).get(lot_id, [])
 
 
 async def parsed(conn: Conn, hashes: Sequence[bytes]) -> Mapping[bytes, core.Tariff]:

@@ -12,6 +12,7 @@ PriceStays = Callable[[Sequence[int]], Sequence[int]]
 
 # Windows and units of tariffs are minutes long or longer, or steps of one sign within a minute.
 GRID_S: Final = 60
+_SPAN_S: Final = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,22 @@ def fee_steps(price: PriceStays, last_s: int) -> list[FeeStep]:
         halves = [half for low, high in cells for half in _halves(low, high)]
         cells = _changing(halves, known)
     return [FeeStep(0, known[0]), *(FeeStep(high, known[high]) for _, high in cells)]
+
+
+def next_rise(price: PriceStays, within_s: int) -> FeeStep | None:
+    """The first second of 1 to `within_s` at which the fee is above that of second 0, exact as `fee_steps`, or None."""
+    fee_minor = price([0])[0]
+    # Hour by hour: most fees rise soon, and what comes later need not be priced.
+    for start_s in range(0, within_s, _SPAN_S):
+        span = fee_steps(_later(price, start_s), min(_SPAN_S, within_s - start_s))
+        rise = next((step for step in span if step.fee_minor > fee_minor), None)
+        if rise is not None:
+            return FeeStep(start_s + rise.from_s, rise.fee_minor)
+    return None
+
+
+def _later(price: PriceStays, start_s: int) -> PriceStays:
+    return lambda lengths_s: price([start_s + length_s for length_s in lengths_s])
 
 
 def _halves(low: int, high: int) -> list[tuple[int, int]]:
