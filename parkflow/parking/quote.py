@@ -31,7 +31,7 @@ _NO_PRICE: Final = 1 << 63
 
 
 class StayIsOver(ParkflowError):
-    """The stay is over, so there is no quote; its receipt (…/receipt beside …/quote) says what it costs."""
+    """The stay is over, so there is no quote; ask for its receipt (`/receipt` in place of `/quote`)."""
 
     code = "stay_is_over"
     status = 409

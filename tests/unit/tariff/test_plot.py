@@ -16,7 +16,7 @@ from parkflow.core import AccountHistory, Tariff
 from parkflow.kit.errors import ParkflowError
 from parkflow.tariff.cli import tariff
 from parkflow.tariff.plot import Curve, curves_of, draw, levels
-from parkflow.tariff.steps import FeeStep, Parker, fee_steps, stays_from
+from parkflow.tariff.steps import FeeStep, Parker, PriceStays, fee_steps, next_rise, stays_from
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "parkflow" / "tariff" / "library"
@@ -62,6 +62,24 @@ def test_the_steps_are_the_seconds_at_which_the_engine_changes_its_fee(name: str
         for length_s, fee_minor in ((step.from_s - 1, before.fee_minor), (step.from_s, step.fee_minor)):
             fee = loaded.price(entry_s=start_s, exit_s=start_s + length_s, vehicle_class=parker.vehicle_class)
             assert fee.fee_minor == fee_minor
+
+
+def later(price: PriceStays, from_s: int) -> PriceStays:
+    return lambda lengths_s: price([from_s + length_s for length_s in lengths_s])
+
+
+def test_the_next_rise_is_the_first_second_that_is_dearer() -> None:
+    loaded = ready("us-charlottesville-2017")
+    start_s = entry_s(loaded, "2017-10-20T07:59:45")
+    # From some seconds after the entry on; the last of them is behind all that the day costs.
+    for from_s in (0, 15, 16, 3_700, 20_000, 13 * HOUR_S):
+        within_s = 5 * HOUR_S + 7
+        exits_s = [start_s + from_s + after_s for after_s in range(within_s + 1)]
+        fees = loaded.price_many([start_s] * len(exits_s), exits_s)
+        dearer = next((FeeStep(after_s, fee) for after_s, fee in enumerate(fees) if fee > fees[0]), None)
+        price = later(stays_from(loaded, start_s, Parker()), from_s)
+        assert next_rise(price, within_s) == dearer
+        assert dearer is None or next_rise(price, dearer.from_s - 1) is None
 
 
 def test_a_step_lies_one_second_past_the_unit() -> None:

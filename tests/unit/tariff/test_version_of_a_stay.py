@@ -1,10 +1,11 @@
 """Which version prices a stay (PTL/1, S19): that of the entry, or of the exit where that one counts back."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from parkflow.tariff.rules import Assignment, VersionAt, version_for
+from parkflow.tariff.rules import Assignment, VersionAt, version_for, versions_for
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,3 +51,13 @@ def test_the_version_of_a_stay(
         assignments, entry_at=START + timedelta(days=entry_day), exit_at=START + timedelta(days=exit_day)
     )
     assert chosen == (None if expected is None else expected.encode())
+
+
+@pytest.mark.parametrize("assignments", [[], ENTRY_ENTRY, ENTRY_EXIT, EXIT_ENTRY, EXPIRING])
+def test_the_versions_of_all_exits_of_a_time_are_found(assignments: list[Assignment]) -> None:
+    days = [START + timedelta(days=day) for day in range(-2, 24)]
+    for entry_at, exit_from, exit_to in itertools.combinations(days, 3):
+        exits = [at for at in days if exit_from <= at <= exit_to]
+        chosen = {version_for(assignments, entry_at=entry_at, exit_at=exit_at) for exit_at in exits}
+        found = versions_for(assignments, entry_at=entry_at, exit_from=exit_from, exit_to=exit_to)
+        assert found == chosen - {None}
