@@ -121,6 +121,19 @@ async def test_a_driver_is_told_until_when_it_is_free_and_when_the_fee_rises(lot
     assert ends(await quoted(lot, token, stay, 51)) == (180, None, lot.at(80) + second, 360)
 
 
+async def test_a_version_that_counts_back_is_seen_coming(lot: Lot) -> None:
+    await reprice(lot, tariff("t"), since=1)
+    await reprice(lot, tariff("t", of_tariff="version_at: exit,").replace("180", "200"), since=100)
+    driver, token, stay = await inside(lot, since=10)
+    found = await quoted(lot, token, stay, 80)
+    rise = datetime.fromisoformat(found["rises_at"]), found["rises_to_minor"]
+    assert (found["fee_minor"], *rise) == (360, lot.at(100), 400)
+    after = await quoted(lot, token, stay, 100)
+    record = await leave(lot, driver, 100)
+    assert (record["fee_minor"], record["tariff_sha256"]) == (400, after["tariff_sha256"])
+    assert after["tariff_sha256"] != found["tariff_sha256"]
+
+
 async def test_asking_uses_no_account_cap_up(lot: Lot) -> None:
     await reprice(lot, tariff("t", of_plan=DAILY), since=1)
     driver, token, stay = await inside(lot, since=200)
