@@ -157,7 +157,7 @@ def answer(found: Grounds) -> Quote:
     record = json.loads(fee.to_json())
     second = found.at.replace(microsecond=0)
     rise = next_rise(
-        lambda after_s: [priced.fee_minor(second + timedelta(seconds=one) if one else found.at) for one in after_s],
+        lambda after_s: [priced.fee_minor(second + timedelta(seconds=s) if s else found.at) for s in after_s],
         int(AHEAD_MAX.total_seconds()),
     )
     rises_at = second + timedelta(seconds=rise.from_s) if rise else None
