@@ -210,8 +210,13 @@ def test_a_begun_second_counts_from_its_start() -> None:
 )
 def test_a_column_of_another_type_is_refused_by_name(table: pa.Table, column: str, says: str) -> None:
     with pytest.raises(TariffError, match=says) as refusal:
-        HANGZHOU.price_batch(table)
+        TRIPS.price_batch(table)
     assert (refusal.value.code, refusal.value.path) == ("stays_invalid", column)
+
+
+def test_a_tariff_without_shared_caps_looks_at_no_account() -> None:
+    table = pa.table({"entry": [SPRING_S], "exit": [SPRING_S + 60], "account": [1.5]})
+    assert HANGZHOU.price_batch(table, vehicle_class="car").refusals == {}
 
 
 def test_what_is_no_table_is_refused() -> None:

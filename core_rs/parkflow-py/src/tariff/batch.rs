@@ -48,6 +48,8 @@ struct Reader {
     tags: Numbering<Vec<String>>,
     kinds: Numbering<KindNumbers>,
     accounts: Option<Accounts>,
+    /// Whether the tariff counts over the stays of an account; otherwise that column is not looked at.
+    by_account: bool,
 }
 
 impl Reader {
@@ -78,7 +80,8 @@ impl Reader {
                 .map(|row| self.kinds.of(&(at(&classes, row, class_of_all), at(&tags, row, 0))))
                 .collect()
         };
-        let accounts = match (batch.column_by_name("account"), &mut self.accounts) {
+        let column = batch.column_by_name("account").filter(|_| self.by_account);
+        let accounts = match (column, &mut self.accounts) {
             (None, _) => None,
             (Some(array), Some(accounts)) => Some(accounts.numbers(array.as_ref())?),
             (Some(array), none) => Some(none.insert(Accounts::of(array.as_ref())?).numbers(array.as_ref())?),
@@ -106,6 +109,7 @@ pub fn price(tariff: &tariff::Tariff, batches: &[RecordBatch], given: Given) -> 
         tags,
         kinds: Numbering::new(),
         accounts: None,
+        by_account: tariff.needs_history(),
     };
     let parts = batches
         .iter()
@@ -137,7 +141,7 @@ pub fn price(tariff: &tariff::Tariff, batches: &[RecordBatch], given: Given) -> 
         kinds: &kinds,
         threads,
     };
-    let outcomes = if tariff.needs_history() && reader.accounts.is_some() {
+    let outcomes = if reader.accounts.is_some() {
         work.by_account(&parts)
     } else {
         parts.iter().map(|part| work.alone(part)).collect()

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use ahash::RandomState;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowDictionaryKeyType, Int16Type, Int32Type, Int64Type, Int8Type, TimestampMicrosecondType,
@@ -82,14 +83,14 @@ impl InstantColumn {
 
 /// Numbers things in the order in which they are first seen.
 pub struct Numbering<K> {
-    numbers: HashMap<K, u32>,
+    numbers: HashMap<K, u32, RandomState>,
     pub seen: Vec<K>,
 }
 
 impl<K: Hash + Eq + Clone> Numbering<K> {
     pub fn new() -> Self {
         Self {
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             seen: Vec::new(),
         }
     }
