@@ -131,27 +131,26 @@ impl Tariff {
             return self.price_columns(stays, fees, threads);
         }
         let order = order_of_settlement(stays, account_of);
-        let mut settled = vec![(0_i64, 0_u8); order.len()];
-        let work = account_parts(&order, account_of, &mut settled);
+        let mut settled = Settled::of(order.len());
+        let work = account_parts(&order, settled.fees());
         share_out(work, threads, || {
             let clock = LocalClock::new(&self.zone);
-            move |(order, settled): (&[u32], &mut [(i64, u8)])| {
+            move |(order, settled): (&[Turn], Fees<'_>)| {
                 let mut history = History::default();
                 let mut account = NO_ACCOUNT;
-                for (row, settled) in order.iter().zip(settled) {
-                    let place = *row as usize;
-                    if account_of[place] != account || account == NO_ACCOUNT {
-                        account = account_of[place];
+                for (place, turn) in order.iter().enumerate() {
+                    if turn.account != account || account == NO_ACCOUNT {
+                        account = turn.account;
                         history = History::default();
                     }
-                    let fee = self.settle_minor_by(&clock, &stays.stay(place), &Terms::default(), &mut history);
-                    *settled = outcome(fee);
+                    let fee = self.settle_minor_by(&clock, &turn.stay(stays), &Terms::default(), &mut history);
+                    (settled.fee_minor[place], settled.refusal[place]) = outcome(fee);
                 }
             }
         });
-        for (row, (fee_minor, refusal)) in order.iter().zip(settled) {
-            fees.fee_minor[*row as usize] = fee_minor;
-            fees.refusal[*row as usize] = refusal;
+        for (place, turn) in order.iter().enumerate() {
+            fees.fee_minor[turn.row as usize] = settled.fee_minor[place];
+            fees.refusal[turn.row as usize] = settled.refusal[place];
         }
     }
 }
@@ -159,41 +158,86 @@ impl Tariff {
 /// Stands for a stay that belongs to no account.
 pub const NO_ACCOUNT: u32 = u32::MAX;
 
-/// The rows by account, then by exit, then as they stand.
-fn order_of_settlement(stays: &Columns<'_>, account_of: &[u32]) -> Vec<u32> {
-    let exits_s = (0..stays.len()).map(|place| stays.exit.second(place));
-    let mut keys: Vec<(u32, u32, u32)> = account_of
+/// When a stay is settled: by account, then by exit, then by its row. The stay is in it, as rows lie far apart in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    account: u32,
+    exit_s: u32,
+    row: u32,
+    entry_s: u32,
+    kind: u32,
+}
+
+impl Turn {
+    fn stay<'a>(&self, stays: &Columns<'a>) -> Stay<'a> {
+        let Kind { class, tags } = stays.kinds[self.kind as usize];
+        Stay {
+            entry_s: i64::from(self.entry_s),
+            exit_s: i64::from(self.exit_s),
+            class,
+            tags,
+        }
+    }
+}
+
+fn order_of_settlement(stays: &Columns<'_>, account_of: &[u32]) -> Vec<Turn> {
+    // An instant that does not fit lies outside the years that are priced, and so does the one that stands for it.
+    let second = |instants: &Instants<'_>, place| u32::try_from(instants.second(place)).unwrap_or(u32::MAX);
+    let mut order: Vec<Turn> = account_of
         .iter()
-        .zip(exits_s)
         .zip(0_u32..)
-        // An exit that does not fit is refused wherever it stands.
-        .map(|((account, exit_s), row)| (*account, u32::try_from(exit_s).unwrap_or(u32::MAX), row))
+        .enumerate()
+        .map(|(place, (account, row))| Turn {
+            account: *account,
+            exit_s: second(&stays.exit, place),
+            row,
+            entry_s: second(&stays.entry, place),
+            kind: stays.kind_of.get(place).copied().unwrap_or(0),
+        })
         .collect();
-    keys.sort_unstable();
-    keys.into_iter().map(|(_, _, row)| row).collect()
+    order.sort_unstable();
+    order
+}
+
+/// Fees and refusals in order of settlement.
+struct Settled {
+    fee_minor: Vec<i64>,
+    refusal: Vec<u8>,
+}
+
+impl Settled {
+    fn of(stays: usize) -> Self {
+        Self {
+            fee_minor: vec![0; stays],
+            refusal: vec![0; stays],
+        }
+    }
+
+    fn fees(&mut self) -> Fees<'_> {
+        Fees {
+            fee_minor: &mut self.fee_minor,
+            refusal: &mut self.refusal,
+        }
+    }
 }
 
 /// Cuts the order into parts that end where an account ends.
-fn account_parts<'a>(
-    order: &'a [u32],
-    account_of: &'a [u32],
-    settled: &'a mut [(i64, u8)],
-) -> impl Iterator<Item = (&'a [u32], &'a mut [(i64, u8)])> {
-    let mut rest = (order, settled);
+fn account_parts<'a>(order: &'a [Turn], settled: Fees<'a>) -> impl Iterator<Item = (&'a [Turn], Fees<'a>)> {
+    let mut rest = (order, settled.fee_minor, settled.refusal);
     std::iter::from_fn(move || {
-        let (order, settled) = std::mem::take(&mut rest);
+        let (order, fee_minor, refusal) = std::mem::take(&mut rest);
         if order.is_empty() {
             return None;
         }
-        let account = |place: usize| account_of[order[place] as usize];
         let mut end = order.len().min(ROWS_AT_ONCE);
-        while end < order.len() && account(end) != NO_ACCOUNT && account(end) == account(end - 1) {
+        while end < order.len() && order[end].account != NO_ACCOUNT && order[end].account == order[end - 1].account {
             end += 1;
         }
         let (part, order) = order.split_at(end);
-        let (settled_part, settled) = settled.split_at_mut(end);
-        rest = (order, settled);
-        Some((part, settled_part))
+        let (fee_minor, later_fees) = fee_minor.split_at_mut(end);
+        let (refusal, later_refusals) = refusal.split_at_mut(end);
+        rest = (order, later_fees, later_refusals);
+        Some((part, Fees { fee_minor, refusal }))
     })
 }
 
@@ -282,18 +326,5 @@ impl Instants<'_> {
 
     fn second(&self, place: usize) -> i64 {
         self.values[place].div_euclid(self.per_second.max(1))
-    }
-}
-
-impl<'a> Columns<'a> {
-    fn stay(&self, place: usize) -> Stay<'a> {
-        let kind = self.kind_of.get(place).map_or(0, |kind| *kind as usize);
-        let Kind { class, tags } = self.kinds[kind];
-        Stay {
-            entry_s: self.entry.second(place),
-            exit_s: self.exit.second(place),
-            class,
-            tags,
-        }
     }
 }

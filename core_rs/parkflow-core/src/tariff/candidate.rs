@@ -198,11 +198,17 @@ impl Candidate<'_> {
 
     /// How much finer the amounts are than the plan's.
     fn factor(&self) -> i128 {
+        if self.scale == self.plan.scale {
+            return 1;
+        }
         self.scale / self.plan.scale
     }
 
     /// Takes a scale in which what the account has used is a whole number too: plans that share a pool may have other scales.
     fn refine(&mut self, history: &History) -> Result<(), PriceError> {
+        if history.is_empty() {
+            return Ok(());
+        }
         let keys = self.plan.caps.iter().filter_map(|cap| cap.account_key.as_deref());
         let scale = keys.fold(self.scale, |scale, key| history.common_scale(key, scale));
         let factor = scale / self.scale;

@@ -105,6 +105,9 @@ impl History {
     /// The smallest multiple of a scale in which the use of a cap so far is a whole number; the scale itself if that is too large.
     pub(super) fn common_scale(&self, key: &str, scale: i128) -> i128 {
         let other = self.uses.get(key).map_or(1, |before| before.scale);
+        if other == scale || other == 1 {
+            return scale;
+        }
         let shared = greatest_divisor(scale, other).max(1);
         let multiple = scale.saturating_mul(other.checked_div(shared).unwrap_or(1));
         if (1..=SCALE_MAX).contains(&multiple) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use arrow_array::{ArrayRef, DictionaryArray, Int64Array, Int8Array, RecordBatch, StringArray};
-use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parkflow_core::tariff::{self, Columns, Fees, Kind, PriceError};
 use pyo3::prelude::*;
@@ -14,8 +14,10 @@ use pyo3::types::PyCapsule;
 use super::columns::{list_numbers, text_numbers, Accounts, InstantColumn, Numbering, Refused, NULL};
 use crate::arrow;
 
-/// The refusal of a row without an entry or an exit; the engine's own numbers are smaller.
-const INSTANT_MISSING: u8 = 100;
+/// The refusal of a row without an entry or an exit: the number after the engine's own.
+const INSTANT_MISSING: u8 = match PriceError::ALL {
+    [_, _, _, _, _, _, _, _] => 9,
+};
 const INSTANT_MISSING_CODE: &str = "instant_missing";
 
 /// What all rows have that the table does not say.
@@ -157,46 +159,43 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn alone(&self, part: &Part) -> Outcome {
-        let stays = Columns {
-            entry: part.entry.instants(),
-            exit: part.exit.instants(),
-            kinds: self.kinds,
-            kind_of: &part.kind_of,
-        };
-        let mut outcome = Outcome::of(stays.entry.values.len());
-        self.tariff.price_columns(&stays, outcome.fees(), self.threads);
+        let mut outcome = Outcome::of(part.rows());
+        self.tariff
+            .price_columns(&part.columns(self.kinds), outcome.fees(), self.threads);
         outcome.note_missing(part);
         outcome
     }
 
-    /// Stays of one account may lie in several batches, so their columns are put together.
     fn by_account(&self, parts: &[Part]) -> Vec<Outcome> {
-        let rows = parts.iter().map(|part| part.entry.instants().values.len()).sum();
+        match parts {
+            [part] => {
+                let mut outcome = Outcome::of(part.rows());
+                let account_of = part.priced_accounts();
+                self.tariff
+                    .price_accounts(&part.columns(self.kinds), &account_of, outcome.fees(), self.threads);
+                outcome.note_missing(part);
+                vec![outcome]
+            }
+            parts => self.by_account_over(parts),
+        }
+    }
+
+    /// Stays of one account may lie in several batches, so their columns are put together.
+    fn by_account_over(&self, parts: &[Part]) -> Vec<Outcome> {
+        let rows = parts.iter().map(Part::rows).sum();
         let (mut entry_s, mut exit_s) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         let (mut kind_of, mut account_of) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         for part in parts {
             let (entry, exit) = (part.entry.instants(), part.exit.instants());
-            let missing = NullBuffer::union(part.entry.nulls(), part.exit.nulls());
             entry_s.extend(entry.values.iter().map(|value| value.div_euclid(entry.per_second)));
             exit_s.extend(exit.values.iter().map(|value| value.div_euclid(exit.per_second)));
-            kind_of.extend((0..entry.values.len()).map(|row| part.kind_of.get(row).copied().unwrap_or(0)));
-            // A row that is not priced must not use up what its account has.
-            let is_missing = |row| missing.as_ref().is_some_and(|nulls| nulls.is_null(row));
-            let accounts = part.accounts.as_deref().unwrap_or_default();
-            account_of.extend((0..entry.values.len()).map(|row| match accounts.get(row) {
-                Some(account) if !is_missing(row) => *account,
-                _ => NULL,
-            }));
+            kind_of.extend((0..part.rows()).map(|row| part.kind_of.get(row).copied().unwrap_or(0)));
+            account_of.extend(part.priced_accounts());
         }
+        let seconds = |values| tariff::Instants { values, per_second: 1 };
         let stays = Columns {
-            entry: tariff::Instants {
-                values: &entry_s,
-                per_second: 1,
-            },
-            exit: tariff::Instants {
-                values: &exit_s,
-                per_second: 1,
-            },
+            entry: seconds(&entry_s),
+            exit: seconds(&exit_s),
             kinds: self.kinds,
             kind_of: &kind_of,
         };
@@ -207,7 +206,7 @@ impl Work<'_> {
         parts
             .iter()
             .map(|part| {
-                let to = from + part.entry.instants().values.len();
+                let to = from + part.rows();
                 let mut outcome = Outcome {
                     fee_minor: whole.fee_minor[from..to].to_vec(),
                     refusal: whole.refusal[from..to].to_vec(),
@@ -215,6 +214,34 @@ impl Work<'_> {
                 outcome.note_missing(part);
                 from = to;
                 outcome
+            })
+            .collect()
+    }
+}
+
+impl Part {
+    fn rows(&self) -> usize {
+        self.entry.instants().values.len()
+    }
+
+    fn columns<'a>(&'a self, kinds: &'a [Kind<'a>]) -> Columns<'a> {
+        Columns {
+            entry: self.entry.instants(),
+            exit: self.exit.instants(),
+            kinds,
+            kind_of: &self.kind_of,
+        }
+    }
+
+    /// The account of each row; a row that is not priced must not use up what its account has, so it stands alone.
+    fn priced_accounts(&self) -> Vec<u32> {
+        let missing = NullBuffer::union(self.entry.nulls(), self.exit.nulls());
+        let is_missing = |row| missing.as_ref().is_some_and(|nulls| nulls.is_null(row));
+        let accounts = self.accounts.as_deref().unwrap_or_default();
+        (0..self.rows())
+            .map(|row| match accounts.get(row) {
+                Some(account) if !is_missing(row) => *account,
+                _ => NULL,
             })
             .collect()
     }
@@ -246,10 +273,10 @@ impl Outcome {
     }
 }
 
-/// The codes of refusals in the order of their numbers, `instant_missing` last.
+/// The codes of refusals, each at the place of its number; no row refers to the first.
 fn codes() -> Vec<&'static str> {
     let own = PriceError::ALL.iter().map(|error| error.code());
-    own.chain([INSTANT_MISSING_CODE]).collect()
+    std::iter::once("").chain(own).chain([INSTANT_MISSING_CODE]).collect()
 }
 
 /// Fees of stays, row by row: `fee_minor` (int64) and `refusal` (text), one of which is null in each row.
@@ -283,9 +310,9 @@ impl FeeTable {
             .into_iter()
             .map(|outcome| {
                 for number in outcome.refusal.iter().filter(|number| **number != 0) {
-                    *refusals.entry(codes[place(*number, codes.len())]).or_default() += 1;
+                    *refusals.entry(codes[usize::from(*number)]).or_default() += 1;
                 }
-                batch(&schema, &values, outcome, codes.len())
+                batch(&schema, &values, outcome)
             })
             .collect();
         Self {
@@ -296,21 +323,19 @@ impl FeeTable {
     }
 }
 
-/// The place of a refusal's code; `instant_missing` is the last one.
-fn place(number: u8, codes: usize) -> usize {
-    (usize::from(number) - 1).min(codes - 1)
-}
-
-fn batch(schema: &SchemaRef, values: &ArrayRef, outcome: Outcome, codes: usize) -> RecordBatch {
-    let is_refused = BooleanBuffer::collect_bool(outcome.refusal.len(), |row| outcome.refusal[row] != 0);
-    let has_fee = NullBuffer::new(!&is_refused);
-    let keys = outcome.refusal.iter().map(|number| match number {
-        0 => 0,
-        number => i8::try_from(place(*number, codes)).unwrap_or(0),
-    });
-    let keys = Int8Array::new(keys.collect::<Vec<i8>>().into(), Some(NullBuffer::new(is_refused)));
+/// The two columns of a batch; the numbers of refusals are the keys of their codes as they are.
+fn batch(schema: &SchemaRef, values: &ArrayRef, outcome: Outcome) -> RecordBatch {
+    let Outcome { fee_minor, refusal } = outcome;
+    let rows = refusal.len();
+    let (has_fee, is_refused) = if refusal.iter().all(|number| *number == 0) {
+        (None, NullBuffer::new_null(rows))
+    } else {
+        let is_refused = BooleanBuffer::collect_bool(rows, |row| refusal[row] != 0);
+        (Some(NullBuffer::new(!&is_refused)), NullBuffer::new(is_refused))
+    };
+    let keys = Int8Array::new(ScalarBuffer::new(Buffer::from_vec(refusal), 0, rows), Some(is_refused));
     let refusal = DictionaryArray::new(keys, Arc::clone(values));
-    let fee_minor = Int64Array::new(ScalarBuffer::from(outcome.fee_minor), Some(has_fee));
+    let fee_minor = Int64Array::new(ScalarBuffer::from(fee_minor), has_fee);
     let columns: Vec<ArrayRef> = vec![Arc::new(fee_minor), Arc::new(refusal)];
     RecordBatch::try_new(Arc::clone(schema), columns).expect("two columns of one length, as the schema says")
 }
