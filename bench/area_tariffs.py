@@ -73,7 +73,7 @@ def measure() -> Figures:
     figures |= _beside_sql(hangzhou)
     figures["vs_python_oracle"] = min(_beside_python(one) for one in (simple, beijing, hangzhou))
     figures["two_core_speedup"] = _ratio(
-        partial(hangzhou.price, _stays(), threads=2), partial(hangzhou.price, _stays(), threads=1)
+        partial(beijing.price, _stays(), threads=2), partial(beijing.price, _stays(), threads=1)
     )
     trips = Priced.of(_library("uk-stagecoach-day-week"))
     figures["bytes_per_stay"] = max(_bytes_per_stay(hangzhou), _bytes_per_stay(trips))

@@ -1,13 +1,14 @@
 -- name: insert_charges
 -- A stay is charged once, a card has one deposit: the id is theirs. $1 bucket[], $2 charge_id[], $3 kind[], $4 card_id[],
--- $5 operator_id[], $6 lot_id[], $7 gross[], $8 discount[], $9 currency[], $10 business_day[], $11 due_at, $12 now
+-- $5 operator_id[], $6 lot_id[], $7 gross[], $8 discount[], $9 currency[], $10 business_day[], $11 due_at, $12 now,
+-- $13 tariff_sha256[]
 insert into charge (bucket, charge_id, kind, card_id, operator_id, lot_id, gross_minor, discount_minor, net_minor, currency, state,
-                    business_day, due_at, next_attempt_at, created_at)
+                    business_day, due_at, next_attempt_at, created_at, tariff_sha256)
 select t.bucket, t.charge_id, t.kind, t.card_id, t.operator_id, t.lot_id, t.gross, t.discount, t.gross - t.discount, t.currency, 'due',
-       t.business_day, $11::timestamptz, case when t.kind = 'stay' then $11::timestamptz end, $12
+       t.business_day, $11::timestamptz, case when t.kind = 'stay' then $11::timestamptz end, $12, t.tariff_sha256
   from unnest($1::smallint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-              $9::text[], $10::date[])
-    as t (bucket, charge_id, kind, card_id, operator_id, lot_id, gross, discount, currency, business_day)
+              $9::text[], $10::date[], $13::bytea[])
+    as t (bucket, charge_id, kind, card_id, operator_id, lot_id, gross, discount, currency, business_day, tariff_sha256)
 on conflict (bucket, charge_id) do nothing
 returning charge_id;
 

@@ -104,6 +104,7 @@ async def raise_for_priced(
             discount_minor=0,
             currency=stay.currency,
             occurred_at=stay.exit_at,
+            tariff_sha256=stay.tariff_sha256,
         )
         for stay in stays
     ]

@@ -27,6 +27,8 @@ class NewCharge:
     discount_minor: int
     currency: str
     occurred_at: datetime
+    # By which version of a tariff the fee was computed; a deposit has none.
+    tariff_sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ async def insert_charges(
         list(days),
         due_at,
         now,
+        [charge.tariff_sha256 for charge in charges],
     )
     return {row["charge_id"] for row in rows}
 

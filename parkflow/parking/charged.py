@@ -24,6 +24,7 @@ class PricedStay:
     fee_minor: int
     currency: str
     exit_at: datetime
+    tariff_sha256: bytes
 
 
 async def to_charge(conn: Conn, buckets: Sequence[int], *, limit: int) -> list[PricedStay]:

@@ -59,3 +59,13 @@ create table tariff_version_seal (
 insert into tariff_version_seal
 select operator_id, sha256, tariff_id, version, source_sha256, currency, time_zone, version_at, valid_from, valid_to
   from tariff_version;
+
+-- charge --------------------------------------------------------------------------------------------------------------
+-- A charge names the version that its fee was computed by; a deposit has none.
+alter table charge
+    add column tariff_sha256 bytea,
+    add constraint charge_tariff foreign key (operator_id, tariff_sha256) references tariff_version (operator_id, sha256);
+update charge c
+   set tariff_sha256 = s.tariff_sha256
+  from stay s
+ where s.bucket = c.bucket and s.stay_id = c.charge_id and c.kind = 'stay';

@@ -245,7 +245,7 @@ async def test_a_charge_leads_to_the_version_and_the_grounds_of_its_fee(lot: Lot
             "select c.gross_minor, s.fee_lines, v.source"
             "  from charge c"
             "  join stay s on s.bucket = c.bucket and s.stay_id = c.charge_id"
-            "  join tariff_version v on v.operator_id = c.operator_id and v.sha256 = s.tariff_sha256"
+            "  join tariff_version v on v.operator_id = c.operator_id and v.sha256 = c.tariff_sha256"
             " order by s.exit_at"
         )
     assert [row["gross_minor"] for row in rows] == [180, 220]
