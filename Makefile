@@ -36,12 +36,12 @@ test: $(EXTENSION)  ## run every check and every test
 all-rust:
 	@$(MAKE) lint-rust
 	$(MAKE) test-rust
-	$(MAKE) test-fuzz
 	$(MAKE) test-flow
 
 all-python:
 	@$(MAKE) lint-python
 	$(MAKE) test-python
+	$(MAKE) test-fuzz
 
 bench: $(EXTENSION)  ## measure, compare with the baselines, write bench/results/latest.json (ONLY=codes,tariffs)
 	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
