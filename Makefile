@@ -28,9 +28,9 @@ help:  ## show what can be made
 demo: $(EXTENSION)  ## run a real day of parking through the whole chain (ARGS='--json')
 	@$(BIN)/parkflow demo $(ARGS)
 
-# Compiling Rust and waiting for Postgres go well together on two cores.
+# Compiling Rust and waiting for Postgres go well together on two cores; whoever is ready first searches for bad inputs.
 test: $(EXTENSION)  ## run every check and every test
-	@$(MAKE) --jobs=2 --output-sync=line all-rust all-python
+	@$(MAKE) --jobs=2 --output-sync=line all-rust all-python test-fuzz
 	echo 'all checks and tests passed'
 
 all-rust:
@@ -41,7 +41,6 @@ all-rust:
 all-python:
 	@$(MAKE) lint-python
 	$(MAKE) test-python
-	$(MAKE) test-fuzz
 
 bench: $(EXTENSION)  ## measure, compare with the baselines, write bench/results/latest.json (ONLY=codes,tariffs)
 	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
