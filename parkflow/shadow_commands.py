@@ -18,9 +18,10 @@ from parkflow.core import Tariff
 from parkflow.kit.errors import ParkflowError
 from parkflow.kit.ids import from_text
 from parkflow.tariff import shadow_report
-from parkflow.tariff.cli import load_file, tariff
+from parkflow.tariff.cli import tariff
 from parkflow.tariff.shadow import Comparison, PastStay, Pricer, local_hour_of
 from parkflow.tariff.stays_file import BadLine, StaysFileInvalid, read_stays
+from parkflow.tariff.tariff_file import load_file
 
 __all__ = ["tariff"]
 

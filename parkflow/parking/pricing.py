@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from parkflow import core
@@ -14,10 +14,9 @@ from parkflow.jobs.failpoint import failpoint
 from parkflow.parking import store
 from parkflow.parking.store import CardHistory, ClosedStay, PricedStay
 from parkflow.tariff import service as tariff_service
+from parkflow.tariff.rules import HISTORY_KEPT
 
 STAYS_PRICED_PER_PASS_MAX: Final = 5_000
-# Gates upload for days after they were cut off, not for weeks; a stay that comes later finds fresh windows.
-HISTORY_KEPT: Final = timedelta(days=35)
 _log = logging.getLogger("parkflow.parking")
 
 Card = tuple[int, int]

@@ -10,18 +10,11 @@ from parkflow.core import Fee, Tariff, TariffError
 from parkflow.kit.errors import ParkflowError
 from parkflow.tariff.cases import CaseResult, read_cases, run_cases
 from parkflow.tariff.exchange_commands import COMMANDS
-from parkflow.tariff.templates import ready_texts
+from parkflow.tariff.tariff_file import load_file, option_instant_s
 
 EXIT_CHECK_FAILED: Final = 1
 
 _FILE: Final = click.Path(path_type=Path)
-
-
-class TariffFileInvalid(ParkflowError):
-    """A tariff file is a YAML or JSON text in the language PTL/1."""
-
-    code = "tariff_file_invalid"
-    status = 422
 
 
 class StayNotPriced(ParkflowError):
@@ -73,7 +66,7 @@ def price(
 ) -> None:
     """Price one stay by the tariff in FILE, as the first one of its account, and show how the fee comes about."""
     loaded = load_file(file)
-    entry_s, exit_s = _instant_s(loaded, "--entry", entry), _instant_s(loaded, "--exit", exit_)
+    entry_s, exit_s = option_instant_s(loaded, "--entry", entry), option_instant_s(loaded, "--exit", exit_)
     try:
         fee = loaded.settle(entry_s=entry_s, exit_s=exit_s, vehicle_class=vehicle_class, tags=tags)
     except TariffError as error:
@@ -100,25 +93,6 @@ def cases(file: Path, as_json: bool) -> None:
         click.echo(f"passed {passed_count} failed {len(failed)}")
     if failed:
         raise SystemExit(EXIT_CHECK_FAILED)
-
-
-def load_file(file: Path) -> Tariff:
-    """Read and parse a tariff file, which may start from a ready tariff. Raises TariffFileInvalid."""
-    try:
-        return Tariff.load(file.read_text(encoding="utf-8"), ready_texts())
-    except TariffError as error:
-        raise TariffFileInvalid(f"{file}: {error.message}") from None
-    except OSError as error:
-        raise TariffFileInvalid(f"{file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise TariffFileInvalid(f"{file}: is not UTF-8 text") from None
-
-
-def _instant_s(loaded: Tariff, option: str, text: str) -> int:
-    instant_s = loaded.instant_s(text)
-    if instant_s is None:
-        raise click.BadParameter(f"{option} needs a time such as 2017-10-20T08:00 or 2017-10-20T08:00-04:00")
-    return instant_s
 
 
 def _description(loaded: Tariff) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Final
 import click
 import yaml
 
-from parkflow.core import Tariff, TariffError
+from parkflow.core import TariffError
 from parkflow.kit.errors import ParkflowError
 from parkflow.tariff import plot as drawing
 from parkflow.tariff.apds import DOCUMENT_BYTES_MAX, read_document, to_json
@@ -16,6 +16,7 @@ from parkflow.tariff.apds_export import export_tariff
 from parkflow.tariff.apds_facts import FACTS, facts_of
 from parkflow.tariff.apds_import import import_document
 from parkflow.tariff.steps import Parker
+from parkflow.tariff.tariff_file import load_file, option_instant_s
 
 EXIT_LOSSES: Final = 1
 
@@ -68,8 +69,8 @@ def plot(
         raise click.BadParameter(f"--out needs a name that ends in {' or '.join(drawing.FORMATS)}")
     if len(entries) > drawing.ENTRIES_MAX:
         raise click.BadParameter(f"--entry can be given {drawing.ENTRIES_MAX} times; more lines cannot be told apart")
-    loaded = _load(file)
-    entries_s = [_entry_s(loaded, text) for text in entries]
+    loaded = load_file(file)
+    entries_s = [option_instant_s(loaded, "--entry", text) for text in entries]
     parker = Parker(vehicle_class, tags)
     try:
         curves = drawing.curves_of(loaded, entries_s, hours=hours, parker=parker)
@@ -108,7 +109,7 @@ def import_apds(*, file: Path, assumed: tuple[str, ...], out: Path | None) -> No
 @click.option("--strict", is_flag=True, help="Exit with 1 when the standard part cannot hold everything.")
 def export_apds(*, file: Path, out: Path | None, strict: bool) -> None:
     """Write the tariff in FILE as APDS 4; what the standard cannot hold is said and stands in an extension."""
-    exported = export_tariff(_load(file))
+    exported = export_tariff(load_file(file))
     _write(out, to_json(exported.document) + "\n")
     _say(exported.losses)
     if strict and exported.losses:
@@ -148,20 +149,6 @@ def _in_reading_order(value: object) -> object:
 def _say(lines: Iterable[object]) -> None:
     for line in lines:
         click.echo(str(line), err=True)
-
-
-def _load(file: Path) -> Tariff:
-    # Late, because that module registers these commands.
-    from parkflow.tariff.cli import load_file
-
-    return load_file(file)
-
-
-def _entry_s(loaded: Tariff, text: str) -> int:
-    entry_s = loaded.instant_s(text)
-    if entry_s is None:
-        raise click.BadParameter("--entry needs a time such as 2017-10-20T08:00 or 2017-10-20T08:00-04:00")
-    return entry_s
 
 
 COMMANDS: Final = (plot, import_apds, export_apds)

@@ -1,9 +1,13 @@
-"""Which version of a lot's tariff prices a stay: the one in force at its entry, or at its exit if that one says so."""
+"""Which version of a lot's tariff prices a stay, and how long what an account's stays have used is kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
+
+# Gates upload for days after they were cut off, not for weeks; a stay that comes later finds fresh windows.
+HISTORY_KEPT: Final = timedelta(days=35)
 
 
 class VersionAt(StrEnum):

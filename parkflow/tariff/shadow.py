@@ -10,13 +10,14 @@ from typing import Any, Final
 
 from parkflow.core import AccountHistory, Tariff, TariffError, Terms
 from parkflow.kit.money import BASIS_POINTS
+from parkflow.tariff.rules import HISTORY_KEPT
 
 FORMAT: Final = "parkflow tariff shadow 1"
 Price = int | str
 """A fee in minor units, or the code of why there is none."""
 
-# As the live pipeline does: older windows are forgotten, so that an account's history stays small.
-_HISTORY_KEPT_S: Final = 35 * 86_400
+# As the live pipeline does, so that an account's history stays small.
+_HISTORY_KEPT_S: Final = int(HISTORY_KEPT.total_seconds())
 _EXAMPLES_MAX: Final = 3
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -115,23 +115,35 @@ def test_the_fees_go_into_every_library_without_a_row_changed() -> None:
     assert (about["currency"], about["minor_exponent"]) == ("CNY", "2")
 
 
-def test_threads_change_no_fee() -> None:
-    many = pl.concat([pl.DataFrame(STAYS)] * 20, rechunk=True)
-    results = [fees(HANGZHOU.price_batch(many, threads=threads)) for threads in (1, 2, 3, 8)]
-    assert all(result == ONE_BY_ONE * 20 for result in results)
-    by_account = [fees(TRIPS.price_batch(many, threads=threads)) for threads in (1, 2, 3, 8)]
-    assert all(result == by_account[0] for result in by_account)
-
-
-@pytest.mark.parametrize("kind", ["int", "text", "category", "bytes"])
-def test_the_stays_of_an_account_are_settled_in_order_of_their_exits(kind: str) -> None:
-    frame = pl.DataFrame(STAYS).with_row_index()
+def settled_one_by_one(frame: pl.DataFrame) -> list[int]:
+    """Fees of trips: the stays of each account in order of their exits, then of their rows."""
     expected: dict[int, int] = {}
-    for (_,), rows in frame.group_by(["account"]):
+    for (_,), rows in frame.with_row_index().group_by(["account"]):
         history = AccountHistory()
         for row in rows.sort("exit", "index").iter_rows(named=True):
             fee = TRIPS.settle(entry_s=row["entry"], exit_s=row["exit"], history=history)
             expected[row["index"]] = fee.fee_minor
+    return [expected[index] for index in range(len(frame))]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_threads_change_no_fee(threads: int) -> None:
+    many = pl.concat([pl.DataFrame(STAYS)] * 20, rechunk=True)
+    assert fees(HANGZHOU.price_batch(many, threads=threads)) == ONE_BY_ONE * 20
+
+
+def test_an_account_stays_whole_however_the_work_is_cut() -> None:
+    # Days of one person over and over, and no account ends where 16,384 rows do.
+    many = pl.concat([pl.DataFrame(STAYS)] * 8, rechunk=True)
+    expected = settled_one_by_one(many)
+    for threads in (1, 2, 8):
+        assert fees(TRIPS.price_batch(many, threads=threads)) == expected
+
+
+@pytest.mark.parametrize("kind", ["int", "text", "category", "bytes"])
+def test_the_stays_of_an_account_are_settled_in_order_of_their_exits(kind: str) -> None:
+    frame = pl.DataFrame(STAYS)
+    expected = settled_one_by_one(frame)
     casts = {
         "int": pl.col("account"),
         "text": pl.col("account").cast(pl.String),
@@ -139,8 +151,8 @@ def test_the_stays_of_an_account_are_settled_in_order_of_their_exits(kind: str) 
         "bytes": pl.col("account").cast(pl.String).cast(pl.Binary),
     }
     table = pl.concat([frame[:700], frame[700:]], rechunk=False).with_columns(casts[kind])
-    assert fees(TRIPS.price_batch(table)) == [expected[index] for index in range(ROWS)]
-    assert sum(expected.values()) < 350 * ROWS
+    assert fees(TRIPS.price_batch(table)) == expected
+    assert sum(expected) < 350 * ROWS
 
 
 def test_rows_without_an_account_stand_alone_and_without_the_column_are_refused() -> None:

@@ -99,12 +99,6 @@ impl Tariff {
         Pricer::new(self, false).fee_minor(&profile, stay.entry_s, stay.exit_s)
     }
 
-    /// Prices many stays, each by itself and with its own result.
-    #[must_use]
-    pub fn price_batch(&self, stays: &[Stay<'_>]) -> Vec<Result<i64, PriceError>> {
-        stays.iter().map(|stay| self.price_minor(stay)).collect()
-    }
-
     /// Prices the next stay of an account: with its passes, vouchers and payments, after the stays in `history`, to which it
     /// is added unless it is refused.
     ///

@@ -17,7 +17,7 @@ impl OneStay {
 }
 
 /// What the columns say of all stays of some accounts, row by row.
-fn priced(tariff: &Tariff, cases: &[Case], per_second: i64) -> Vec<Result<i64, PriceError>> {
+pub fn priced(tariff: &Tariff, cases: &[Case], per_second: i64) -> Vec<Result<i64, PriceError>> {
     let stays: Vec<&OneStay> = cases.iter().flat_map(|case| &case.stays).collect();
     let mut kinds: Vec<Kind<'_>> = Vec::new();
     let mut kind_of = Vec::new();
