@@ -29,6 +29,7 @@ from parkflow.api import (
 )
 from parkflow.api.bounds import Bounds
 from parkflow.api.metrics import Counted
+from parkflow.gate.intake import Intake
 from parkflow.gate.watch import BundleWatch
 from parkflow.kit.errors import ParkflowError
 from parkflow.services import Services
@@ -72,6 +73,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.bundle_watch = BundleWatch(services.pool)
+    app.state.intake = Intake(services)
     for router in ROUTERS:
         app.include_router(router)
     errors.install(app)
@@ -90,6 +92,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await sweeping
         await app.state.bundle_watch.aclose()
+        await app.state.intake.aclose()
 
 
 async def _sweep_limits(services: Services) -> None:

@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     bundle_interval_seconds: Positive = 60
     # Verified credentials that the service keeps in memory, about 300 bytes each: a day of a city's cards.
     credential_cache_max: Annotated[int, Field(ge=2)] = 65_536
+    # Uploads. A flush is one transaction: large enough that its overhead does not count, small enough for an answer
+    # within a second. What waits is bounded in all and per gate; the rest stays in the gates' journals.
+    ingest_flush_scans_max: Positive = 4_000
+    ingest_flush_wait_milliseconds: Annotated[int, Field(ge=0)] = 10
+    ingest_queue_scans_max: Positive = 20_000
+    ingest_batches_per_gate_max: Positive = 4
     # What stands before the token in the QR code of a lot's sign. Capitals, since QR's alphanumeric mode has no others;
     # scheme and host mean the same in capitals.
     lot_qr_base_url: Annotated[str, Field(max_length=100, pattern=r"^HTTPS?://[0-9A-Z.:/-]+/$")] = (

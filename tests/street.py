@@ -1,5 +1,6 @@
 """A street for tests: lots with gates that sign their uploads, and drivers whose phones make real codes."""
 
+import hashlib
 import json
 import secrets
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from parkflow.credential import service as credential_service
 from parkflow.credential.rules import CredentialRequest
 from parkflow.db.conn import Conn
 from parkflow.gate import service as gate_service
+from parkflow.gate.rules import chain_hash
 from parkflow.kit.ids import bucket_of, new_id, to_text
 from parkflow.lot import service as lot_service
 from parkflow.lot.rules import Direction
@@ -27,6 +29,11 @@ from tests import seed
 from tests.edge import BASE_URL
 
 Scan = dict[str, Any]
+
+
+def content_hash(scan: Scan) -> bytes:
+    """SHA-256 over the scan's RFC 8785 text; Python's JSON is the same for strings, integers and booleans."""
+    return hashlib.sha256(json.dumps(scan, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).digest()
 
 
 @dataclass
@@ -39,6 +46,8 @@ class StreetGate:
     secret: bytes
     epoch: int = 1_508_500_000
     last_seq: int = 0
+    # The chain hash after each event of each epoch, as the journal has it.
+    chain: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -56,17 +65,24 @@ class StreetGate:
             "code": code,
             "verdict": "accepted",
         }
-        return {**known, **other}
+        scan = {name: value for name, value in {**known, **other}.items() if value is not None}
+        self.chain[self.epoch, self.last_seq] = chain_hash(self.chain_before(self.last_seq), content_hash(scan))
+        return scan
 
-    def batch(self, *scans: Scan, at: datetime) -> bytes:
-        """The body of an upload."""
+    def chain_before(self, seq: int) -> bytes:
+        """The chain hash before an event of the journal."""
+        return self.chain.get((self.epoch, seq - 1), bytes(32))
+
+    def batch(self, *scans: Scan, at: datetime, **other: object) -> bytes:
+        """The body of an upload; `other` takes the place of its members."""
         content = {
             "epoch": self.epoch,
             "first_seq": scans[0]["seq"] if scans else 1,
-            "prev_hash": "00" * 32,
+            "prev_hash": self.chain_before(scans[0]["seq"] if scans else 1).hex(),
             "bundle_version": 1,
             "clock": {"gate_at": at.isoformat(), "last_sync_at": None, "offset_ms": 0},
             "scans": list(scans),
+            **other,
         }
         return json.dumps(content).encode()
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from parkflow.gate.intake import Intake
 from parkflow.gate.watch import BundleWatch
 from parkflow.services import Services
 
@@ -37,3 +38,12 @@ async def _watch(request: Request) -> BundleWatch:
 
 Watch = Annotated[BundleWatch, Depends(_watch)]
 """A handler's parameter `watch: Watch`."""
+
+
+async def _intake(request: Request) -> Intake:
+    intake: Intake = request.app.state.intake
+    return intake
+
+
+Uploads = Annotated[Intake, Depends(_intake)]
+"""A handler's parameter `intake: Uploads`."""

@@ -61,7 +61,8 @@ def problem(
 
 def problem_of(error: ParkflowError) -> JSONResponse:
     """The problem document of a refusal."""
-    headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if error.status == 503 else {}
+    seconds = error.retry_after_seconds or (_RETRY_AFTER_SECONDS if error.status == 503 else None)
+    headers = {} if seconds is None else {"Retry-After": str(seconds)}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return problem(status=error.status, code=error.code, detail=error.message, headers=headers)

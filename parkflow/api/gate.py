@@ -1,5 +1,6 @@
 """The gates' calls: upload scans, fetch bundle and filter, ask about a denial, heartbeat; each signed by the gate."""
 
+import asyncio
 import re
 from collections import Counter
 from datetime import datetime
@@ -7,9 +8,10 @@ from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Header
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, Response
 
-from parkflow.api.context import Given, Now, Watch
+from parkflow.api.context import Given, Now, Uploads, Watch
 from parkflow.api.gate_auth import Signed
 from parkflow.api.metrics import SCANS
 from parkflow.credential import denylist
@@ -17,11 +19,12 @@ from parkflow.credential.keys import SealedScan
 from parkflow.db.tx import tx
 from parkflow.gate import bundle as gate_bundle
 from parkflow.gate import service as gate_service
+from parkflow.gate import stages
 from parkflow.gate.batch import read_batch
 from parkflow.gate.bundle import Bundle
-from parkflow.gate.ingest import ingest
 from parkflow.gate.rules import KNOWN_RESULTS
 from parkflow.gate.service import Heartbeat
+from parkflow.jobs.failpoint import failpoint
 from parkflow.kit.encoding import bytes_from_base64url, bytes_from_hex
 from parkflow.kit.errors import ParkflowError
 from parkflow.services import Services
@@ -73,6 +76,8 @@ class ScanResult(BaseModel):
 class BatchAnswer(BaseModel):
     epoch: int
     acked_seq: int
+    last_seq: int
+    server_at: datetime
     results: list[ScanResult]
 
 
@@ -80,18 +85,42 @@ class HeartbeatAnswer(BaseModel):
     server_at: datetime
     bundle_version: int
     acked_seq: int
+    last_seq: int
 
 
 @router.post("/scans", response_model=BatchAnswer)
-async def upload_scans(signed: Signed, services: Given, now: Now) -> Response:
-    """A batch of scans; a gate deletes from its journal only what the answer acknowledges."""
-    batch = read_batch(signed.body)
-    answer = await ingest(services, signed.gate, batch, now=now)
-    for result, count in Counter(result for _, result in answer.results).items():
+async def upload_scans(signed: Signed, services: Given, intake: Uploads, now: Now) -> Response:
+    """A batch of scans; a gate deletes from its journal only what the answer acknowledges.
+
+    The answer comes when everything in it is committed. 429 and 503 say when to try again.
+    """
+    failpoint("ingest.read")
+    clock = services.clock
+    begun_ns = clock.monotonic_ns()
+    upload = await asyncio.to_thread(read_batch, signed.body)
+    stages.note(stages.PARSE, clock.monotonic_ns() - begun_ns)
+    answer = await intake.take(signed.gate, upload, received_at=now)
+    begun_ns = clock.monotonic_ns()
+    for result, count in Counter(answer.results).items():
         SCANS.labels(result if result in KNOWN_RESULTS else "rejected:other").inc(count)
     # Two thousand results are not worth a second validation.
-    results = [{"seq": seq, "result": result} for seq, result in answer.results]
-    return JSONResponse({"epoch": answer.epoch, "acked_seq": answer.acked_seq, "results": results})
+    results = [{"seq": seq, "result": result} for seq, result in enumerate(answer.results, answer.first_seq)]
+    response = JSONResponse(
+        {
+            "epoch": answer.epoch,
+            "acked_seq": answer.acked_seq,
+            "last_seq": answer.last_seq,
+            "server_at": clock.now().isoformat(),
+            "results": results,
+        },
+        background=BackgroundTask(_answered),
+    )
+    stages.note(stages.ANSWER, clock.monotonic_ns() - begun_ns)
+    return response
+
+
+async def _answered() -> None:
+    failpoint("ingest.answered")
 
 
 @router.get("/bundle", response_class=Response)
@@ -141,13 +170,17 @@ async def ask_denial(signed: Signed, services: Given, now: Now) -> DenialAnswer:
 
 @router.post("/heartbeat")
 async def heartbeat(signed: Signed, services: Given, now: Now) -> HeartbeatAnswer:
-    """How far the gate's journal goes and what its clock says; when nothing is missing, it is complete till then."""
+    """How far the gate's journal goes and what its clock says; when nothing is missing, it is complete till then.
+
+    A gate whose journal ends before the answer's `acked_seq` or `last_seq` runs on an older copy of it and begins a new
+    epoch.
+    """
     body = _read(HeartbeatBody, signed.body)
     async with tx(services.pool) as conn:
         beat = Heartbeat(body.epoch, body.last_seq, body.gate_at, body.offset_ms, body.bundle_version)
-        acked_seq = await gate_service.beat(conn, signed.gate, beat, now=now)
+        mark = await gate_service.beat(conn, signed.gate, beat, now=now)
         version = await gate_bundle.newest_version(conn, signed.gate.operator_id)
-    return HeartbeatAnswer(server_at=now, bundle_version=version, acked_seq=acked_seq)
+    return HeartbeatAnswer(server_at=now, bundle_version=version, acked_seq=mark.acked_seq, last_seq=mark.last_seq)
 
 
 async def _current_bundle(services: Services, operator_id: int, now: datetime) -> Bundle:

@@ -132,17 +132,13 @@ def open_signer(vault: Vault, key: IssuerKey) -> Signer:
 
 async def key_set(conn: Conn, operator_id: int) -> list[core.IssuerKey]:
     """All keys of the operator with their windows, past ones too: a scan is checked against its own time."""
-    return [
-        core.IssuerKey(
-            key.kid,
-            key.public_key,
-            key.operator_id,
-            key.product,
-            int(key.not_before.timestamp()),
-            int(key.not_after.timestamp()),
-        )
-        for key in await store.issuer_keys(conn, operator_id)
-    ]
+    return [_public(key) for key in await store.issuer_keys(conn, operator_id)]
+
+
+def verifying_keys(vault: Vault, keys: Sequence[IssuerKey]) -> tuple[core.KeySet, core.SubjectKeys]:
+    """What verifies the codes of these keys, and what opens the subjects in them."""
+    opening = {key.kid: vault.open_secret(_subject_owner(key.kid), key.subject_key_sealed) for key in keys}
+    return core.KeySet([_public(key) for key in keys]), core.SubjectKeys(opening)
 
 
 async def open_scans(conn: Conn, vault: Vault, scans: Sequence[SealedScan]) -> list[ScanSubject | None]:
@@ -173,6 +169,17 @@ async def live_kids(conn: Conn, operator_id: int, *, now: datetime) -> list[int]
     """The kids of the operator under which a code may still be good: what gates need to know."""
     # A key that was ended early leaves codes of earlier moments, which are good until they are too old.
     return [key.kid for key in await store.issuer_keys(conn, operator_id) if key.not_after + _CODE_AGE_MAX > now]
+
+
+def _public(key: IssuerKey) -> core.IssuerKey:
+    return core.IssuerKey(
+        key.kid,
+        key.public_key,
+        key.operator_id,
+        key.product,
+        int(key.not_before.timestamp()),
+        int(key.not_after.timestamp()),
+    )
 
 
 async def _subject_keys(conn: Conn, vault: Vault, kids: Iterable[int]) -> dict[int, bytes]:

@@ -1,150 +1,187 @@
-"""Taking in a batch: every code verified again, every event kept once, every scan answered."""
+"""Keeping uploads: every code verified again, every event once, every scan answered; many in one transaction."""
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from parkflow import core
 from parkflow.credential import keys as credential_keys
-from parkflow.credential.keys import SealedScan
+from parkflow.credential.keys import ScanSubject
 from parkflow.db.conn import Conn
 from parkflow.db.transition import IllegalTransition
 from parkflow.db.tx import in_tx
-from parkflow.gate import scan_store, service, store
-from parkflow.gate.batch import SCANS_MAX, Batch
-from parkflow.gate.rules import CONFLICT, DUPLICATE, REPLAYED, UNISSUED, JudgedScan, Post, judge
-from parkflow.gate.scan_store import Journal, Passage
+from parkflow.gate import progress, scan_store, service, stages
+from parkflow.gate.flush import Flush, Received
+from parkflow.gate.posts import Posts
+from parkflow.gate.rules import ACCEPTED, CHAIN_BROKEN, CONFLICT, CONFLICTING, DUPLICATE, REPLAYED, UNISSUED
 from parkflow.gate.state import GateEvent
-from parkflow.gate.store import Gate
-from parkflow.lot import service as lot_service
+from parkflow.gate.store import Mark
+from parkflow.jobs.failpoint import failpoint
 from parkflow.services import Services
 
-# A gap is looked for over this many events: several batches that came out of order.
-_CONTIGUOUS_EVENTS_MAX: Final = 10 * SCANS_MAX
+# The core could use several threads for one flush; but flushes run side by side, and others need the cores too.
+_VERIFY_THREADS: Final = 1
 _log = logging.getLogger("parkflow.gate")
 
 
 @dataclass(frozen=True, slots=True)
-class BatchAnswer:
-    """What the gate may forget, everything of `epoch` up to `acked_seq`; and (seq, result) of each scan, as sent."""
+class Answer:
+    """What the gate may forget, everything of `epoch` up to `acked_seq`; and the result of each scan, as sent.
+
+    last_seq: the last event of the epoch that we have heard of.
+    """
 
     epoch: int
     acked_seq: int
-    results: list[tuple[int, str]]
+    last_seq: int
+    first_seq: int
+    results: Sequence[str]
 
 
-async def ingest(services: Services, gate: Gate, batch: Batch, *, now: datetime) -> BatchAnswer:
-    """Keep the batch of an authenticated gate, in one transaction that may be run again.
+class _Kept(NamedTuple):
+    """What one transaction did: the result of each row, and how far each (gate, epoch) is."""
+
+    results: list[str]
+    marks: dict[tuple[int, int], Mark]
+
+
+async def keep(services: Services, posts: Posts, received: Sequence[Received]) -> list[Answer]:
+    """Keep the uploads of authenticated gates, in one transaction that may be run again; an answer for each, in order.
 
     Scans are judged by their own time, so a late upload is as good as a fresh one. A code that was let through although
     its card was denied is a passage like any other.
     """
-    post = await _post(services, gate)
-    judged = await asyncio.to_thread(judge, batch, post, now=now)
-    passages = await _passages(services, judged)
-    judged = [_only_issued(scan, passages) for scan in judged]
-    unissued = sum(scan.result == UNISSUED for scan in judged)
-    if unissued:
-        # Somebody signs with our issuer key: worse than any single code.
-        _log.critical("gate %d uploaded %d codes of credentials that were never issued", gate.gate_id, unissued)
-    journal = Journal(gate, batch.epoch, now)
-
-    async def keep(conn: Conn) -> BatchAnswer:
-        results = await _keep(conn, journal, judged, passages)
-        acked_seq = await _acknowledge(conn, journal, max(scan.seq for scan in batch.scans))
-        return BatchAnswer(batch.epoch, acked_seq, results)
-
-    return await in_tx(services.pool, keep)
-
-
-async def _post(services: Services, gate: Gate) -> Post:
+    clock = services.clock
+    begun_ns = clock.monotonic_ns()
+    # In the order of their keys, so that flushes with common events wait for each other in one order.
+    ordered = sorted(received, key=Received.order)
     async with services.pool.acquire() as conn:
-        lot = await lot_service.get(conn, operator_id=gate.operator_id, lot_id=gate.lot_id)
-        lane = await lot_service.get_lane(conn, operator_id=gate.operator_id, lane_id=gate.lane_id)
-        keys = core.KeySet(await credential_keys.key_set(conn, gate.operator_id))
-    policy = core.Policy(lot.policy.code_age_max_seconds, lot.policy.skew_seconds, product=lot.product)
-    return Post(keys, policy, lane.direction, lot.policy.exit_denied, services.credentials)
+        standing = await posts.of(conn, (one.gate for one in ordered))
+    looked_up_ns = clock.monotonic_ns()
+    judged = await asyncio.to_thread(
+        core.judge_uploads,
+        [(one.upload, standing[one.gate.gate_id]) for one in ordered],
+        now_ms=max(one.received_at_ms for one in ordered),
+        cache=services.credentials,
+        threads=_VERIFY_THREADS,
+    )
+    failpoint("ingest.parsed")
+    flush = Flush(ordered, judged)
+    judged_ns = clock.monotonic_ns()
+
+    async def work(conn: Conn) -> _Kept:
+        kept = await _keep(conn, services, flush)
+        failpoint("ingest.before_commit")
+        stages.note(stages.INSERT, clock.monotonic_ns() - judged_ns)
+        return kept
+
+    kept = await in_tx(services.pool, work)
+    stages.note(stages.LOOK_UP, looked_up_ns - begun_ns)
+    stages.note(stages.VERIFY, judged_ns - looked_up_ns)
+    # With the insert in it: where a transaction was run again, that is what the uploads waited for.
+    stages.note(stages.COMMIT, clock.monotonic_ns() - judged_ns)
+    stages.FLUSH_SCANS.observe(flush.count)
+    failpoint("ingest.committed")
+    answers = {id(one): _answer(one, span, kept) for one, span in zip(ordered, flush.spans, strict=True)}
+    return [answers[id(one)] for one in received]
 
 
-async def _passages(services: Services, judged: Sequence[JudgedScan]) -> Mapping[int, Passage]:
-    """Whose codes they are, by seq; a credential that was never issued is nobody's."""
-    genuine = [(scan.scan.seq, scan.verdict) for scan in judged if scan.verdict is not None]
-    async with services.pool.acquire() as conn:
-        opened = await credential_keys.open_scans(
-            conn, services.vault, [SealedScan(verdict.kid or 0, verdict.subject or b"") for _, verdict in genuine]
-        )
-        known = [
-            (Passage(seq, whose.bucket, whose.card_id, whose.serial, verdict.code_id or b""), whose, verdict)
-            for (seq, verdict), whose in zip(genuine, opened, strict=True)
-            if whose is not None
-        ]
-        issued = await credential_keys.were_issued(
-            conn, [(whose, verdict.code_key or b"") for _, whose, verdict in known]
-        )
-    # Backwards, because of two scans with one seq the first one counts.
-    pairs = reversed(list(zip(known, issued, strict=True)))
-    return {passage.seq: passage for (passage, _, _), ours in pairs if ours}
+def _answer(one: Received, span: range, kept: _Kept) -> Answer:
+    mark = kept.marks[one.gate.gate_id, one.upload.epoch]
+    results = kept.results[span.start : span.stop]
+    return Answer(one.upload.epoch, mark.acked_seq, mark.last_seq, one.upload.first_seq, results)
 
 
-def _only_issued(scan: JudgedScan, passages: Mapping[int, Passage]) -> JudgedScan:
-    if scan.verdict is None or scan.scan.seq in passages:
-        return scan
-    return replace(scan, result=UNISSUED, verdict=None)
+async def _keep(conn: Conn, services: Services, flush: Flush) -> _Kept:
+    """Store what is new; results by row."""
+    results = list(flush.judged.result)
+    fresh = flush.fresh(await scan_store.insert_events(conn, flush))
+    failpoint("ingest.inserted")
+    reasons: dict[int, str] = {}
+    if fresh is not None:
+        await _compare_old(conn, flush, fresh, results, reasons)
+    await _keep_passages(conn, flush, fresh, results)
+    marks, broken = await progress.advance(conn, flush, troubled=frozenset(reasons))
+    for gate_id, reason in {**broken, **reasons}.items():
+        await _quarantine(conn, flush, gate_id, reason)
+    return _Kept(results, marks)
 
 
-async def _keep(
-    conn: Conn, journal: Journal, judged: Sequence[JudgedScan], passages: Mapping[int, Passage]
-) -> list[tuple[int, str]]:
-    """Store what is new and answer (seq, result) for each scan in order."""
-    firsts = {scan.scan.seq: scan for scan in reversed(judged)}
-    new = await scan_store.insert_events(conn, journal, list(firsts.values()))
-    fresh = [scan for seq, scan in firsts.items() if seq in new]
-    replayed = await _keep_passages(conn, journal, fresh, passages)
-    old = [scan for scan in judged if scan.scan.seq not in new or firsts[scan.scan.seq] is not scan]
-    hashes = await scan_store.event_hashes(conn, journal, [scan.scan.seq for scan in old])
-    other = [scan for scan in old if hashes[scan.scan.seq] != scan.content_sha256]
+async def _compare_old(
+    conn: Conn, flush: Flush, fresh: Sequence[bool], results: list[str], reasons: dict[int, str]
+) -> None:
+    """Rows whose event was there already: the same content is a duplicate, another one a conflict."""
+    old = [row for row, new in enumerate(fresh) if not new]
+    stored = await scan_store.event_hashes(conn, [flush.key(row) for row in old])
+    other = []
+    for row in old:
+        content, chain = stored[flush.key(row)]
+        if content != flush.judged.content_sha256[row]:
+            results[row] = CONFLICT
+            reasons[flush.gate(row).gate_id] = CONFLICTING
+            other.append(row)
+        else:
+            results[row] = DUPLICATE
+            if chain is not None and chain != flush.judged.chain_sha256[row]:
+                # The same event after another past: one of the two journals is not the gate's.
+                reasons.setdefault(flush.gate(row).gate_id, CHAIN_BROKEN)
     if other:
-        await scan_store.insert_conflicts(conn, journal, other)
-        await _quarantine(conn, journal)
-    results = {id(scan): DUPLICATE for scan in old} | {id(scan): CONFLICT for scan in other}
-    results |= {id(scan): REPLAYED if scan.scan.seq in replayed else scan.result for scan in fresh}
-    return [(scan.scan.seq, results[id(scan)]) for scan in judged]
+        await scan_store.insert_conflicts(conn, flush, other)
 
 
-async def _keep_passages(
-    conn: Conn, journal: Journal, fresh: Sequence[JudgedScan], passages: Mapping[int, Passage]
-) -> set[int]:
-    """Make scans of new passages; answers the seqs whose code had gone through before."""
-    through = [(scan, passages[scan.scan.seq]) for scan in fresh if scan.is_passage]
-    inserted = await scan_store.insert_scans(conn, journal, through)
-    repeated = [(scan, passage) for scan, passage in through if passage.seq not in inserted]
-    stopped = [(scan, passages[scan.scan.seq]) for scan in fresh if scan.result == REPLAYED and scan.verdict]
-    if repeated or stopped:
-        await scan_store.insert_replays(conn, journal, repeated + stopped)
+async def _keep_passages(conn: Conn, flush: Flush, fresh: Sequence[bool] | None, results: list[str]) -> None:
+    """Make scans of new passages; what had gone through before is a replay, what was never issued is nobody's."""
+    judged = flush.judged
+    places = [place for place, row in enumerate(judged.passage_row) if fresh is None or fresh[row]]
+    through = [place for place in places if results[judged.passage_row[place]] == ACCEPTED]
+    inserted = await scan_store.insert_scans(conn, flush, through)
+    unissued = [row for row in judged.unopened_row if fresh is None or fresh[row]]
+    rest = places
+    if len(inserted) == len(through) == len(places):
+        rest = []
+    elif inserted:
+        rest = [place for place in places if flush.key(judged.passage_row[place]) not in inserted]
+    if rest:
+        issued = await credential_keys.were_issued(conn, [_whose(judged, place) for place in rest])
+        unissued += [judged.passage_row[place] for place, ours in zip(rest, issued, strict=True) if not ours]
+        await _note_replays(conn, flush, [place for place, ours in zip(rest, issued, strict=True) if ours], results)
+    if unissued:
+        for row in unissued:
+            results[row] = UNISSUED
+        await scan_store.mark_events(conn, flush, unissued, UNISSUED)
+        # Somebody signs with our issuer key: worse than any single code.
+        gates = sorted({flush.gate(row).gate_id for row in unissued})
+        _log.critical("gates %s uploaded %d codes of credentials that were never issued", gates, len(unissued))
+
+
+async def _note_replays(conn: Conn, flush: Flush, places: Sequence[int], results: list[str]) -> None:
+    if not places:
+        return
+    await scan_store.insert_replays(conn, flush, places)
+    rows = [flush.judged.passage_row[place] for place in places]
+    repeated = [row for row in rows if results[row] != REPLAYED]
+    for row in repeated:
+        results[row] = REPLAYED
     if repeated:
-        await scan_store.mark_replayed(conn, journal, [passage.seq for _, passage in repeated])
-    return {passage.seq for _, passage in repeated}
+        await scan_store.mark_events(conn, flush, repeated, REPLAYED)
 
 
-async def _quarantine(conn: Conn, journal: Journal) -> None:
-    """One event with two contents means a broken or a false journal: a person has to look at the gate."""
+def _whose(judged: core.Judged, place: int) -> tuple[ScanSubject, bytes]:
+    subject = ScanSubject(judged.passage_bucket[place], judged.passage_card_id[place], judged.passage_serial[place])
+    return subject, judged.passage_code_key[place]
+
+
+async def _quarantine(conn: Conn, flush: Flush, gate_id: int, reason: str) -> None:
+    """A journal that contradicts itself is broken or false: a person has to look at the gate."""
+    [one, *_] = [one for one in flush.received if one.gate.gate_id == gate_id]
     try:
         await service.change_state(
-            conn, journal.gate, GateEvent.QUARANTINE, reason="conflict", actor="ingest", now=journal.received_at
+            conn, one.gate, GateEvent.QUARANTINE, reason=reason, actor="ingest", now=one.received_at
         )
-        _log.error("gate %d is quarantined: one event came with two contents", journal.gate.gate_id)
     except IllegalTransition:
         # It is in quarantine already.
         return
-
-
-async def _acknowledge(conn: Conn, journal: Journal, last_seq: int) -> int:
-    acked_seq = await store.acked_seq(conn, journal.gate, journal.epoch)
-    contiguous = await scan_store.contiguous_seq(conn, journal, acked_seq, _CONTIGUOUS_EVENTS_MAX)
-    await store.raise_watermark(
-        conn, journal.gate, epoch=journal.epoch, acked_seq=contiguous, last_seq=last_seq, now=journal.received_at
-    )
-    return contiguous
+    stages.QUARANTINED.labels(reason).inc()
+    _log.error("gate %d is quarantined: %s", gate_id, reason)

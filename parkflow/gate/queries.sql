@@ -20,81 +20,105 @@ values ($1, $2, 0, 0, $3, $3)
 on conflict (bucket, gate_id, epoch) do nothing;
 
 -- name: insert_events
--- A gate resends until it is told; the key makes that harmless. $1 bucket, $2 gate, $3 epoch, $4 received at, then per event
--- $5 seq, $6 content hash, $7 scanned at, $8 direction, $9 medium, $10 content, $11 the gate's verdict, $12 ours
-insert into gate_event (bucket, gate_id, epoch, seq, content_sha256, scanned_at, direction, medium, content, gate_verdict,
-                        verdict, received_at)
-select $1, $2, $3, e.seq, e.content_sha256, e.scanned_at, e.direction, e.medium, e.content, e.gate_verdict, e.verdict, $4
-  from unnest($5::bigint[], $6::bytea[], $7::timestamptz[], $8::text[], $9::text[], $10::jsonb[], $11::text[], $12::text[])
-       as e (seq, content_sha256, scanned_at, direction, medium, content, gate_verdict, verdict)
+-- Gates resend until they are told; the key makes that harmless. The rows come sorted by it, so that two transactions with common
+-- events wait for each other in one order; of two rows with one key the first counts. $1 received at, then per event $2 bucket,
+-- $3 gate, $4 epoch, $5 seq, $6 content hash, $7 chain hash, $8 scanned at in unix milliseconds, $9 direction, $10 medium,
+-- $11 content, $12 the gate's verdict, $13 ours
+insert into gate_event (bucket, gate_id, epoch, seq, content_sha256, chain_sha256, scanned_at, direction, medium, content,
+                        gate_verdict, verdict, received_at)
+select e.bucket, e.gate_id, e.epoch, e.seq, e.content_sha256, e.chain_sha256,
+       timestamptz 'epoch' + e.at_ms * interval '1 millisecond', e.direction, e.medium, e.content::jsonb, e.gate_verdict, e.verdict, $1
+  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bytea[], $8::bigint[], $9::text[],
+              $10::text[], $11::text[], $12::text[], $13::text[])
+       as e (bucket, gate_id, epoch, seq, content_sha256, chain_sha256, at_ms, direction, medium, content, gate_verdict, verdict)
 on conflict (bucket, gate_id, epoch, seq) do nothing
-returning seq;
+returning gate_id, epoch, seq;
 
 -- name: event_hashes
--- $1 bucket, $2 gate, $3 epoch, $4 seqs
-select seq, content_sha256
-  from gate_event
- where bucket = $1 and gate_id = $2 and epoch = $3 and seq = any($4::bigint[]);
+-- What is kept under these keys. $1 bucket, $2 gate, $3 epoch, $4 seq
+select e.gate_id, e.epoch, e.seq, e.content_sha256, e.chain_sha256
+  from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[]) as k (bucket, gate_id, epoch, seq)
+  join gate_event e on e.bucket = k.bucket and e.gate_id = k.gate_id and e.epoch = k.epoch and e.seq = k.seq;
 
 -- name: insert_conflicts
--- $1 bucket, $2 gate, $3 epoch, $4 received at, then per event $5 seq, $6 content hash, $7 content
+-- $1 received at, then per event $2 bucket, $3 gate, $4 epoch, $5 seq, $6 content hash, $7 content
 insert into gate_conflict (bucket, gate_id, epoch, seq, content_sha256, content, received_at)
-select $1, $2, $3, c.seq, c.content_sha256, c.content, $4
-  from unnest($5::bigint[], $6::bytea[], $7::jsonb[]) as c (seq, content_sha256, content)
+select c.bucket, c.gate_id, c.epoch, c.seq, c.content_sha256, c.content::jsonb, $1
+  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[])
+       as c (bucket, gate_id, epoch, seq, content_sha256, content)
 on conflict (bucket, gate_id, epoch, seq, content_sha256) do nothing;
 
 -- name: insert_scans
--- The code's own id decides: of two passages with one code only the first becomes a scan. The rows come sorted by (bucket,
--- code id), so that two batches with common codes wait for each other in one order. $1 gate, $2 epoch, $3 operator, $4 lot,
--- $5 received at, then per scan $6 bucket, $7 seq, $8 card, $9 direction, $10 scanned at, $11 code id, $12 serial
-insert into scan (bucket, gate_id, epoch, seq, card_id, operator_id, lot_id, direction, scanned_at, code_id, serial, state,
-                  received_at)
-select s.bucket, $1, $2, s.seq, s.card_id, $3, $4, s.direction, s.scanned_at, s.code_id, s.serial, 'received', $5
-  from unnest($6::smallint[], $7::bigint[], $8::bigint[], $9::text[], $10::timestamptz[], $11::bytea[], $12::bigint[])
-       as s (bucket, seq, card_id, direction, scanned_at, code_id, serial)
+-- The code's own id decides: of two passages with one code only the first becomes a scan. The join lets in only what was issued: a
+-- stolen issuer key makes credentials that verify, and only this tells them from ours. $1 received at, then per scan $2 bucket, $3 gate,
+-- $4 epoch, $5 seq, $6 card, $7 operator, $8 lot, $9 direction, $10 scanned at in unix milliseconds, $11 earliest, $12 latest (the same;
+-- null where the clock was not in doubt), $13 code id, $14 serial, $15 code key
+insert into scan (bucket, gate_id, epoch, seq, card_id, operator_id, lot_id, direction, scanned_at, earliest_at, latest_at, code_id,
+                  serial, state, received_at)
+select s.bucket, s.gate_id, s.epoch, s.seq, s.card_id, s.operator_id, s.lot_id, s.direction,
+       timestamptz 'epoch' + s.at_ms * interval '1 millisecond', timestamptz 'epoch' + s.earliest_ms * interval '1 millisecond',
+       timestamptz 'epoch' + s.latest_ms * interval '1 millisecond', s.code_id, s.serial, 'received', $1
+  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[],
+              $10::bigint[], $11::bigint[], $12::bigint[], $13::bytea[], $14::bigint[], $15::bytea[])
+       as s (bucket, gate_id, epoch, seq, card_id, operator_id, lot_id, direction, at_ms, earliest_ms, latest_ms, code_id, serial, code_key)
+  join credential c on c.bucket = s.bucket and c.card_id = s.card_id and c.serial = s.serial and c.code_key = s.code_key
+ -- In one order for every writer, so that two never wait for each other; of one code the first passage counts.
+ order by s.bucket, s.code_id, s.at_ms, s.gate_id, s.epoch, s.seq
 on conflict (bucket, code_id) do nothing
-returning seq;
+returning gate_id, epoch, seq;
 
 -- name: insert_replays
--- $1 gate, $2 epoch, $3 lot, $4 received at, then per scan $5 bucket, $6 seq, $7 card, $8 code id, $9 scanned at
+-- $1 received at, then per scan $2 bucket, $3 gate, $4 epoch, $5 seq, $6 card, $7 lot, $8 code id, $9 scanned at in unix milliseconds
 insert into scan_replay (bucket, gate_id, epoch, seq, card_id, lot_id, code_id, scanned_at, received_at)
-select r.bucket, $1, $2, r.seq, r.card_id, $3, r.code_id, r.scanned_at, $4
-  from unnest($5::smallint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::timestamptz[])
-       as r (bucket, seq, card_id, code_id, scanned_at)
+select r.bucket, r.gate_id, r.epoch, r.seq, r.card_id, r.lot_id, r.code_id, timestamptz 'epoch' + r.at_ms * interval '1 millisecond', $1
+  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bigint[])
+       as r (bucket, gate_id, epoch, seq, card_id, lot_id, code_id, at_ms)
 on conflict (bucket, gate_id, epoch, seq) do nothing;
 
--- name: mark_replayed
--- Only the insert of the scans shows which codes were seen before. $1 bucket, $2 gate, $3 epoch, $4 seqs
-update gate_event
-   set verdict = 'replayed'
- where bucket = $1 and gate_id = $2 and epoch = $3 and seq = any($4::bigint[]);
+-- name: mark_events
+-- Only the insert of the scans shows which codes were seen before or never issued. $1 bucket, $2 gate, $3 epoch, $4 seq, $5 verdict
+update gate_event e
+   set verdict = m.verdict
+  from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[]) as m (bucket, gate_id, epoch, seq, verdict)
+ where e.bucket = m.bucket and e.gate_id = m.gate_id and e.epoch = m.epoch and e.seq = m.seq;
 
 -- name: contiguous_seq
--- The last seq before the first gap after $4, looking at most $5 events far. $1 bucket, $2 gate, $3 epoch
-select coalesce(max(seq) filter (where seq - place = $4::bigint), $4::bigint)
+-- The last seq before the first gap after $4, and its chain hash, looking at most $5 events far; no row where the next is missing.
+-- $1 bucket, $2 gate, $3 epoch
+select seq, chain_sha256
   from (
-       select seq, row_number() over (order by seq) as place
+       select seq, chain_sha256, row_number() over (order by seq) as place
          from gate_event
         where bucket = $1 and gate_id = $2 and epoch = $3 and seq > $4::bigint
         order by seq
         limit $5
-       ) as later;
+       ) as later
+ where seq - place = $4::bigint
+ order by seq desc
+ limit 1;
 
--- name: acked_seq
+-- name: watermarks
 -- $1 bucket, $2 gate, $3 epoch
-select acked_seq from gate_watermark where bucket = $1 and gate_id = $2 and epoch = $3;
+select w.gate_id, w.epoch, w.acked_seq, w.acked_sha256, w.last_seq
+  from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as k (bucket, gate_id, epoch)
+  join gate_watermark w on w.bucket = k.bucket and w.gate_id = k.gate_id and w.epoch = k.epoch;
 
--- name: raise_watermark
--- What is acknowledged never goes back. A new epoch is complete to where the gate was. $1 bucket, $2 gate, $3 epoch, $4 acked
--- seq, $5 last seq known, $6 now
-insert into gate_watermark (bucket, gate_id, epoch, acked_seq, last_seq, complete_to, heartbeat_at)
-select $1, $2, $3::bigint, $4::bigint, $5::bigint, coalesce(max(complete_to), 'epoch'), $6::timestamptz
-  from gate_watermark
- where bucket = $1 and gate_id = $2
+-- name: raise_watermarks
+-- What is acknowledged never goes back. A new epoch is complete to where the gate was. $1 now, then per epoch of a gate $2 bucket,
+-- $3 gate, $4 epoch, $5 acked seq, $6 its chain hash, $7 last seq known
+insert into gate_watermark (bucket, gate_id, epoch, acked_seq, acked_sha256, last_seq, complete_to, heartbeat_at)
+select n.bucket, n.gate_id, n.epoch, n.acked_seq, n.acked_sha256, n.last_seq,
+       (select coalesce(max(w.complete_to), 'epoch') from gate_watermark w where w.bucket = n.bucket and w.gate_id = n.gate_id), $1
+  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bigint[])
+       as n (bucket, gate_id, epoch, acked_seq, acked_sha256, last_seq)
+ order by n.bucket, n.gate_id, n.epoch
 on conflict (bucket, gate_id, epoch) do update
-   set acked_seq = greatest(gate_watermark.acked_seq, excluded.acked_seq),
+   set acked_sha256 = case when excluded.acked_seq > gate_watermark.acked_seq then excluded.acked_sha256
+                           else gate_watermark.acked_sha256 end,
+       acked_seq = greatest(gate_watermark.acked_seq, excluded.acked_seq),
        last_seq = greatest(gate_watermark.last_seq, excluded.last_seq),
-       heartbeat_at = greatest(gate_watermark.heartbeat_at, excluded.heartbeat_at);
+       heartbeat_at = greatest(gate_watermark.heartbeat_at, excluded.heartbeat_at)
+returning gate_id, epoch, acked_seq, acked_sha256, last_seq;
 
 -- name: beat
 -- Complete only when all that the gate ever wrote is here. $1 bucket, $2 gate, $3 epoch, $4 complete to, $5 clock offset in
@@ -104,7 +128,7 @@ update gate_watermark
        clock_offset_ms = $5,
        bundle_version = $6
  where bucket = $1 and gate_id = $2 and epoch = $3
-returning acked_seq;
+returning acked_seq, acked_sha256, last_seq;
 
 -- name: gates_behind
 -- Gates that may still hold scans of before $2: the newest epoch counts, and older ones that never came through. $1 operator

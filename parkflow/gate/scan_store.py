@@ -1,125 +1,125 @@
 """The rows of what gates saw: events as evidence, scans as passages of cards, replays and conflicts apart."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from parkflow.db.conn import Conn
+from parkflow.db.conn import Conn, Row
 from parkflow.db.sql import load
-from parkflow.gate.batch import evidence
-from parkflow.gate.rules import JudgedScan
-from parkflow.gate.store import Gate
+from parkflow.gate.flush import EventKey, Flush
 
 _SQL = load(__file__)
+Named = tuple[int, int, int]
+"""(gate, epoch, seq)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """One epoch of one gate's events, and when this part of it arrived."""
-
-    gate: Gate
-    epoch: int
-    received_at: datetime
-
-    @property
-    def key(self) -> tuple[int, int, int]:
-        """The first columns of the key of its events."""
-        return self.gate.bucket, self.gate.gate_id, self.epoch
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """Whose code an event shows."""
-
-    seq: int
-    bucket: int
-    card_id: int
-    serial: int
-    code_id: bytes
-
-
-async def insert_events(conn: Conn, journal: Journal, judged: Sequence[JudgedScan]) -> set[int]:
-    """The seqs that were new."""
+async def insert_events(conn: Conn, flush: Flush) -> frozenset[Named]:
+    """The events that were new."""
+    judged = flush.judged
     inserted = await conn.fetch(
         _SQL.insert_events,
-        *journal.key,
-        journal.received_at,
-        [one.scan.seq for one in judged],
-        [one.content_sha256 for one in judged],
-        [one.scanned_at for one in judged],
-        [one.scan.direction for one in judged],
-        [one.scan.medium for one in judged],
-        [evidence(one.scan) for one in judged],
-        [one.scan.verdict for one in judged],
-        [one.result for one in judged],
+        _arrived(flush),
+        flush.per_row([one.gate.bucket for one in flush.received]),
+        flush.per_row([one.gate.gate_id for one in flush.received]),
+        flush.per_row([one.upload.epoch for one in flush.received]),
+        judged.seq,
+        judged.content_sha256,
+        judged.chain_sha256,
+        judged.at_ms,
+        judged.direction,
+        judged.medium,
+        judged.content,
+        judged.gate_verdict,
+        judged.result,
     )
-    return {row["seq"] for row in inserted}
+    return frozenset(_named(row) for row in inserted)
 
 
-async def event_hashes(conn: Conn, journal: Journal, seqs: Sequence[int]) -> dict[int, bytes]:
-    """What is kept under these seqs already."""
-    if not seqs:
-        return {}
-    found = await conn.fetch(_SQL.event_hashes, *journal.key, list(seqs))
-    return {row["seq"]: row["content_sha256"] for row in found}
+async def event_hashes(conn: Conn, keys: Sequence[EventKey]) -> Mapping[EventKey, tuple[bytes, bytes | None]]:
+    """Content hash and chain hash of what is kept under these keys; the latter is not known for old events."""
+    found = await conn.fetch(_SQL.event_hashes, *_columns(keys))
+    hashes = {(row["gate_id"], row["epoch"], row["seq"]): (row["content_sha256"], row["chain_sha256"]) for row in found}
+    return {key: hashes[key[1:]] for key in keys if key[1:] in hashes}
 
 
-async def insert_conflicts(conn: Conn, journal: Journal, judged: Sequence[JudgedScan]) -> None:
+async def insert_conflicts(conn: Conn, flush: Flush, rows: Sequence[int]) -> None:
     await conn.execute(
         _SQL.insert_conflicts,
-        *journal.key,
-        journal.received_at,
-        [one.scan.seq for one in judged],
-        [one.content_sha256 for one in judged],
-        [evidence(one.scan) for one in judged],
+        _arrived(flush),
+        *_columns([flush.key(row) for row in rows]),
+        [flush.judged.content_sha256[row] for row in rows],
+        [flush.judged.content[row] for row in rows],
     )
 
 
-async def insert_scans(conn: Conn, journal: Journal, through: Sequence[tuple[JudgedScan, Passage]]) -> set[int]:
-    """The seqs of passages whose code was new; the others are replays."""
-    if not through:
-        return set()
-    # One order for everybody, so that batches with common codes wait for each other instead of deadlocking; of two
-    # passages with one code in a batch the first one counts.
-    ordered = sorted(through, key=lambda pair: (pair[1].bucket, pair[1].code_id, pair[1].seq))
+async def insert_scans(conn: Conn, flush: Flush, places: Sequence[int]) -> frozenset[EventKey]:
+    """The passages whose code was new and whose credential was issued; `places` are those among the judged passages."""
+    if not places:
+        return frozenset()
+    judged = flush.judged
+    rows = [judged.passage_row[place] for place in places]
+    gates = [flush.gate(row) for row in rows]
+    keys = [flush.key(row) for row in rows]
     inserted = await conn.fetch(
         _SQL.insert_scans,
-        journal.gate.gate_id,
-        journal.epoch,
-        journal.gate.operator_id,
-        journal.gate.lot_id,
-        journal.received_at,
-        [passage.bucket for _, passage in ordered],
-        [passage.seq for _, passage in ordered],
-        [passage.card_id for _, passage in ordered],
-        [one.scan.direction for one, _ in ordered],
-        [one.scanned_at for one, _ in ordered],
-        [passage.code_id for _, passage in ordered],
-        [passage.serial for _, passage in ordered],
+        _arrived(flush),
+        [judged.passage_bucket[place] for place in places],
+        *_columns(keys)[1:],
+        [judged.passage_card_id[place] for place in places],
+        [gate.operator_id for gate in gates],
+        [gate.lot_id for gate in gates],
+        [judged.direction[row] for row in rows],
+        [judged.at_ms[row] for row in rows],
+        *flush.doubts_ms(rows),
+        [judged.passage_code_id[place] for place in places],
+        [judged.passage_serial[place] for place in places],
+        [judged.passage_code_key[place] for place in places],
     )
-    return {row["seq"] for row in inserted}
+    if len(inserted) == len(keys):
+        return frozenset(keys)
+    by_name = {key[1:]: key for key in keys}
+    return frozenset(by_name[_named(row)] for row in inserted)
 
 
-async def insert_replays(conn: Conn, journal: Journal, repeated: Sequence[tuple[JudgedScan, Passage]]) -> None:
+async def insert_replays(conn: Conn, flush: Flush, places: Sequence[int]) -> None:
+    judged = flush.judged
+    rows = [judged.passage_row[place] for place in places]
     await conn.execute(
         _SQL.insert_replays,
-        journal.gate.gate_id,
-        journal.epoch,
-        journal.gate.lot_id,
-        journal.received_at,
-        [passage.bucket for _, passage in repeated],
-        [passage.seq for _, passage in repeated],
-        [passage.card_id for _, passage in repeated],
-        [passage.code_id for _, passage in repeated],
-        [one.scanned_at for one, _ in repeated],
+        _arrived(flush),
+        [judged.passage_bucket[place] for place in places],
+        *_columns([flush.key(row) for row in rows])[1:],
+        [judged.passage_card_id[place] for place in places],
+        [flush.gate(row).lot_id for row in rows],
+        [judged.passage_code_id[place] for place in places],
+        [judged.at_ms[row] for row in rows],
     )
 
 
-async def mark_replayed(conn: Conn, journal: Journal, seqs: Sequence[int]) -> None:
-    await conn.execute(_SQL.mark_replayed, *journal.key, list(seqs))
+async def mark_events(conn: Conn, flush: Flush, rows: Sequence[int], verdict: str) -> None:
+    await conn.execute(_SQL.mark_events, *_columns([flush.key(row) for row in rows]), [verdict] * len(rows))
 
 
-async def contiguous_seq(conn: Conn, journal: Journal, acked_seq: int, events_max: int) -> int:
-    """The last seq up to which nothing is missing."""
-    found: int = await conn.fetchval(_SQL.contiguous_seq, *journal.key, acked_seq, events_max)
-    return found
+async def contiguous_seq(conn: Conn, first: EventKey, events_max: int) -> tuple[int, bytes | None] | None:
+    """The last event before a gap from `first` on, and its chain hash; None where `first` is missing."""
+    found = await conn.fetchrow(
+        _SQL.contiguous_seq, first.bucket, first.gate_id, first.epoch, first.seq - 1, events_max
+    )
+    return None if found is None else (found["seq"], found["chain_sha256"])
+
+
+def _named(row: Row) -> Named:
+    return row["gate_id"], row["epoch"], row["seq"]
+
+
+def _arrived(flush: Flush) -> datetime:
+    """When the last upload of the flush arrived: the order in which they are applied needs no finer grain."""
+    return max(one.received_at for one in flush.received)
+
+
+def _columns(keys: Sequence[EventKey]) -> tuple[list[int], list[int], list[int], list[int]]:
+    return (
+        [key.bucket for key in keys],
+        [key.gate_id for key in keys],
+        [key.epoch for key in keys],
+        [key.seq for key in keys],
+    )

@@ -1,5 +1,6 @@
 """Gates as devices: registered with their key, quarantined, released, retired; how far they have uploaded."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -9,7 +10,7 @@ from parkflow.db.conn import Conn
 from parkflow.db.transition import Change, Subject, transition
 from parkflow.gate import store
 from parkflow.gate.state import GATE, GateEvent
-from parkflow.gate.store import Gate
+from parkflow.gate.store import Gate, Mark
 from parkflow.kit.errors import NotFound, ParkflowError
 from parkflow.kit.ids import new_bucket, new_id
 from parkflow.lot import service as lot_service
@@ -17,6 +18,7 @@ from parkflow.lot import service as lot_service
 __all__ = ["Gate", "Heartbeat"]
 
 ID_PREFIX: Final = "gate"
+_log = logging.getLogger("parkflow.gate")
 
 
 class GateKeyRefused(ParkflowError):
@@ -82,12 +84,19 @@ async def change_state(conn: Conn, gate: Gate, event: GateEvent, *, reason: str,
     await transition(conn, GATE, subject, event, Change(at=now, reason=reason, actor=actor))
 
 
-async def beat(conn: Conn, gate: Gate, heartbeat: Heartbeat, *, now: datetime) -> int:
-    """Note the heartbeat; answers up to which seq of the epoch everything has been acknowledged.
+async def beat(conn: Conn, gate: Gate, heartbeat: Heartbeat, *, now: datetime) -> Mark:
+    """Note the heartbeat; answers how far the epoch is here.
 
     When nothing is missing, the gate is complete up to its own time, or up to `now` where its clock is ahead.
     """
-    await store.raise_watermark(conn, gate, epoch=heartbeat.epoch, acked_seq=0, last_seq=heartbeat.last_seq, now=now)
+    said = Mark(acked_seq=0, acked_sha256=None, last_seq=heartbeat.last_seq)
+    known = (await store.raise_watermarks(conn, [(gate, heartbeat.epoch, said)], now=now))[
+        gate.gate_id, heartbeat.epoch
+    ]
+    if heartbeat.last_seq < known.last_seq:
+        # A journal was put back from an older copy, or this heartbeat was overtaken. What is missing stays missed: the
+        # epoch is complete only when all that was once heard of is here.
+        _log.warning("gate %d: its journal ends at %d, we know of %d", gate.gate_id, heartbeat.last_seq, known.last_seq)
     return await store.beat(
         conn,
         gate,

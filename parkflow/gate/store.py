@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from parkflow.db.conn import Conn, Row
 from parkflow.db.sql import load
@@ -46,6 +47,14 @@ class Bundle:
         return self.payload + self.signature
 
 
+class Mark(NamedTuple):
+    """Up to where all events of an epoch are here, the chain hash there (None: unknown), and the last one heard of."""
+
+    acked_seq: int
+    acked_sha256: bytes | None
+    last_seq: int
+
+
 async def insert_gate(conn: Conn, gate: Gate, now: datetime) -> bool:
     """Whether the gate is new; False when its key is in use."""
     args = (gate.gate_id, gate.operator_id, gate.lot_id, gate.lane_id, gate.public_key, gate.state, now)
@@ -65,23 +74,38 @@ async def gate(conn: Conn, gate_id: int) -> Gate | None:
     return _gate(found) if found else None
 
 
-async def acked_seq(conn: Conn, gate: Gate, epoch: int) -> int:
-    """Up to which seq all events of the epoch were acknowledged; 0 for an epoch not met before."""
-    return await conn.fetchval(_SQL.acked_seq, gate.bucket, gate.gate_id, epoch) or 0
+async def watermarks(conn: Conn, epochs: Sequence[tuple[int, int, int]]) -> dict[tuple[int, int], Mark]:
+    """How far epochs (bucket, gate, epoch) are here, by (gate, epoch); one that was not met before is not in it."""
+    columns = [list(column) for column in zip(*epochs, strict=True)]
+    return {(row["gate_id"], row["epoch"]): _mark(row) for row in await conn.fetch(_SQL.watermarks, *columns)}
 
 
-async def raise_watermark(conn: Conn, gate: Gate, *, epoch: int, acked_seq: int, last_seq: int, now: datetime) -> None:
-    await conn.execute(_SQL.raise_watermark, gate.bucket, gate.gate_id, epoch, acked_seq, last_seq, now)
+async def raise_watermarks(
+    conn: Conn, marks: Sequence[tuple[Gate, int, Mark]], *, now: datetime
+) -> dict[tuple[int, int], Mark]:
+    """Move the marks of gates' epochs on, never back; where they are then, by (gate, epoch)."""
+    found = await conn.fetch(
+        _SQL.raise_watermarks,
+        now,
+        [gate.bucket for gate, _, _ in marks],
+        [gate.gate_id for gate, _, _ in marks],
+        [epoch for _, epoch, _ in marks],
+        [mark.acked_seq for _, _, mark in marks],
+        [mark.acked_sha256 for _, _, mark in marks],
+        [mark.last_seq for _, _, mark in marks],
+    )
+    return {(row["gate_id"], row["epoch"]): _mark(row) for row in found}
 
 
 async def beat(
     conn: Conn, gate: Gate, *, epoch: int, complete_to: datetime, clock_offset_ms: int, bundle_version: int
-) -> int:
-    """Note where the gate is; answers what it has acknowledged of this epoch."""
-    acked: int = await conn.fetchval(
+) -> Mark:
+    """Note where the gate is; answers how far its epoch is here."""
+    found = await conn.fetchrow(
         _SQL.beat, gate.bucket, gate.gate_id, epoch, complete_to, clock_offset_ms, bundle_version
     )
-    return acked
+    assert found is not None, "the epoch has its watermark since the same transaction"
+    return _mark(found)
 
 
 async def gates_behind(conn: Conn, operator_id: int, instant: datetime) -> list[int]:
@@ -126,3 +150,7 @@ async def insert_bundle(conn: Conn, operator_id: int, bundle: Bundle) -> bool:
 
 def _gate(found: Row) -> Gate:
     return Gate(**{**dict(found.items()), "state": GateState(found["state"])})
+
+
+def _mark(found: Row) -> Mark:
+    return Mark(found["acked_seq"], found["acked_sha256"], found["last_seq"])

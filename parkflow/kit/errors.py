@@ -11,11 +11,12 @@ class ParkflowError(Exception):
 
     A subclass is named like the rule it defends and sets `code` (stable snake_case, the contract of the API) and
     `status` (HTTP). `message` is one line that says what would be right; left out, it is the first line of the
-    subclass's docstring.
+    subclass's docstring. `retry_after_seconds` is set where the same call may succeed after so long.
     """
 
     code: ClassVar[str] = "refused"
     status: ClassVar[int] = 400
+    retry_after_seconds: int | None = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -32,6 +33,7 @@ class DatabaseUnavailable(ParkflowError):
 
     code = "database_unavailable"
     status = 503
+    retry_after_seconds = 1
 
 
 class NotFound(ParkflowError):

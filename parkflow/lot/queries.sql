@@ -38,6 +38,10 @@ select lane.lane_id, lane.lot_id, lane.reference, lane.direction
   join lot on lot.lot_id = lane.lot_id
  where lot.operator_id = $1 and lane.lane_id = $2;
 
+-- name: lanes_by_id
+-- $1 lanes
+select lane_id, lot_id, reference, direction from lane where lane_id = any($1::bigint[]);
+
 -- name: lanes_of_operator
 -- $1 operator
 select lane.lane_id, lane.lot_id, lane.reference, lane.direction

@@ -114,6 +114,11 @@ async def by_id(conn: Conn, lot_ids: Sequence[int]) -> Mapping[int, Lot]:
     return {lot.lot_id: lot for lot in await store.lots_by_id(conn, lot_ids)}
 
 
+async def lanes_by_id(conn: Conn, lane_ids: Sequence[int]) -> Mapping[int, Lane]:
+    """The lanes of `lane_ids`, of any operator; for steps that work on rows already checked."""
+    return {lane.lane_id: lane for lane in await store.lanes_by_id(conn, lane_ids)}
+
+
 def _require_reference(reference: str) -> None:
     if not _REFERENCE.fullmatch(reference):
         raise InvalidLot(f"a reference is 1 to 64 of letters, digits, . _ and -, not {reference[:70]!r}")

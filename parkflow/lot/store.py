@@ -74,6 +74,10 @@ async def lane(conn: Conn, operator_id: int, lane_id: int) -> Lane | None:
     return _lane(found) if found else None
 
 
+async def lanes_by_id(conn: Conn, lane_ids: Sequence[int]) -> list[Lane]:
+    return [_lane(found) for found in await conn.fetch(_SQL.lanes_by_id, list(lane_ids))]
+
+
 async def lanes_of_operator(conn: Conn, operator_id: int) -> list[Lane]:
     return [_lane(found) for found in await conn.fetch(_SQL.lanes_of_operator, operator_id)]
 

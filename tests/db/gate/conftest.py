@@ -9,6 +9,8 @@ import pytest
 
 from parkflow.db.conn import Pool
 from parkflow.db.tx import tx
+from parkflow.gate import service as gate_service
+from parkflow.gate.state import GateState
 from parkflow.services import Services
 from tests import seed
 from tests.edge import client_of, services_over
@@ -44,6 +46,17 @@ class Street:
     async def pass_entry(self, driver: Driver) -> httpx.Response:
         """The driver shows a code at the entry now, and the gate uploads it."""
         return await upload(self.client, self.entry, self.now, self.entry.scan(driver.code(self.now), self.now))
+
+    async def quarantine_reason(self, gate: StreetGate) -> str | None:
+        """Why the gate is in quarantine; None when it is not."""
+        async with self.pool.acquire() as conn:
+            if (await gate_service.get(conn, gate.gate_id)).state is GateState.ACTIVE:
+                return None
+            reason: str = await conn.fetchval(
+                "select reason from state_change where machine = 'gate' and subject_id = $1 order by at desc limit 1",
+                gate.gate_id,
+            )
+        return reason
 
     async def count(self, table: str) -> int:
         """How many rows the table has."""
