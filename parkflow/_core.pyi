@@ -19,6 +19,7 @@ __all__ = [
     "FeeTable",
     "Gate",
     "IssuerKey",
+    "Judged",
     "KeySet",
     "LedgerError",
     "LotQrFields",
@@ -26,11 +27,15 @@ __all__ = [
     "Policy",
     "ReplayCache",
     "ScanEvent",
+    "SubjectKeys",
     "Tariff",
     "TariffError",
     "TariffWarning",
     "Terms",
     "Transfer",
+    "Upload",
+    "UploadError",
+    "UploadPost",
     "Verdict",
     "charge_paid",
     "charge_raised",
@@ -46,6 +51,7 @@ __all__ = [
     "encode_base45",
     "gate_reasons",
     "issue_credential",
+    "judge_uploads",
     "lot_qr_refusals",
     "make_code",
     "message_purposes",
@@ -58,6 +64,7 @@ __all__ = [
     "public_key_refusal",
     "read_code",
     "read_lot_qr",
+    "read_upload",
     "refusal_reasons",
     "seal_bundle",
     "seal_subject",
@@ -260,6 +267,107 @@ class Verdict:
     def ceiling(self) -> int | None: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
+
+# --- Uploads --------------------------------------------------------------------------------------------------------
+
+class UploadError(ValueError):
+    code: str
+    path: str
+    message: str
+
+def read_upload(body: bytes, *, scans_max: int) -> Upload: ...
+def judge_uploads(
+    uploads: Sequence[tuple[Upload, UploadPost]],
+    *,
+    now_ms: int,
+    cache: CredentialCache | None = None,
+    threads: int | None = None,
+) -> Judged: ...
+
+@final
+class Upload:
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def first_seq(self) -> int: ...
+    @property
+    def last_seq(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def prev_hash(self) -> bytes: ...
+    @property
+    def last_hash(self) -> bytes: ...
+    @property
+    def bundle_version(self) -> int: ...
+    @property
+    def gate_at_ms(self) -> int: ...
+    @property
+    def last_sync_ms(self) -> int | None: ...
+    @property
+    def offset_ms(self) -> int: ...
+    @property
+    def oldest_at_ms(self) -> int: ...
+    @property
+    def newest_at_ms(self) -> int: ...
+    @property
+    def content_sha256(self) -> list[bytes]: ...
+    @property
+    def chain_sha256(self) -> list[bytes]: ...
+
+@final
+class SubjectKeys:
+    def __new__(cls, keys: Mapping[int, bytes]) -> SubjectKeys: ...
+
+@final
+class UploadPost:
+    def __new__(
+        cls, keys: KeySet, policy: Policy, subject_keys: SubjectKeys, lane_direction: str, exit_denied: str
+    ) -> UploadPost: ...
+
+@final
+class Judged:
+    @property
+    def upload(self) -> list[int]: ...
+    @property
+    def seq(self) -> list[int]: ...
+    @property
+    def content_sha256(self) -> list[bytes]: ...
+    @property
+    def chain_sha256(self) -> list[bytes]: ...
+    @property
+    def at_ms(self) -> list[int]: ...
+    @property
+    def direction(self) -> list[str]: ...
+    @property
+    def medium(self) -> list[str]: ...
+    @property
+    def content(self) -> list[str]: ...
+    @property
+    def gate_verdict(self) -> list[str]: ...
+    @property
+    def result(self) -> list[str]: ...
+    @property
+    def passage_row(self) -> list[int]: ...
+    @property
+    def passage_bucket(self) -> list[int]: ...
+    @property
+    def passage_card_id(self) -> list[int]: ...
+    @property
+    def passage_serial(self) -> list[int]: ...
+    @property
+    def passage_code_id(self) -> list[bytes]: ...
+    @property
+    def passage_code_key(self) -> list[bytes]: ...
+    @property
+    def unopened_row(self) -> list[int]: ...
+    @property
+    def sighting_row(self) -> list[int]: ...
+    @property
+    def sighting_text(self) -> list[str | None]: ...
+    @property
+    def sighting_lifted_by(self) -> list[str | None]: ...
+    def __len__(self) -> int: ...
 
 # --- Bundles and gates ----------------------------------------------------------------------------------------------
 

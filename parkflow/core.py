@@ -23,6 +23,7 @@ from parkflow._core import (
     FeeTable,
     Gate,
     IssuerKey,
+    Judged,
     KeySet,
     LedgerError,
     LotQrFields,
@@ -30,11 +31,15 @@ from parkflow._core import (
     Policy,
     ReplayCache,
     ScanEvent,
+    SubjectKeys,
     Tariff,
     TariffError,
     TariffWarning,
     Terms,
     Transfer,
+    Upload,
+    UploadError,
+    UploadPost,
     Verdict,
     charge_paid,
     charge_raised,
@@ -50,6 +55,7 @@ from parkflow._core import (
     encode_base45,
     gate_reasons,
     issue_credential,
+    judge_uploads,
     lot_qr_refusals,
     make_code,
     message_purposes,
@@ -60,6 +66,7 @@ from parkflow._core import (
     public_key,
     public_key_refusal,
     read_code,
+    read_upload,
     refusal_reasons,
     seal_subject,
     sign,
@@ -103,6 +110,7 @@ __all__ = [
     "FeeTable",
     "Gate",
     "IssuerKey",
+    "Judged",
     "KeySet",
     "LedgerError",
     "LotQrFields",
@@ -112,11 +120,15 @@ __all__ = [
     "Policy",
     "ReplayCache",
     "ScanEvent",
+    "SubjectKeys",
     "Tariff",
     "TariffError",
     "TariffWarning",
     "Terms",
     "Transfer",
+    "Upload",
+    "UploadError",
+    "UploadPost",
     "Verdict",
     "charge_paid",
     "charge_raised",
@@ -132,6 +144,7 @@ __all__ = [
     "ed25519_verify_batch",
     "encode_base45",
     "issue_credential",
+    "judge_uploads",
     "make_code",
     "open_subject",
     "overpayment_received",
@@ -140,6 +153,7 @@ __all__ = [
     "public_key",
     "public_key_refusal",
     "read_lot_qr",
+    "read_upload",
     "seal_subject",
     "sign",
     "sign_lot_qr",
@@ -184,6 +198,22 @@ def decode_code(text: str) -> Code:
         raise CodeError(REASONS[reason])
     return code
 
+
+# --- Uploads --------------------------------------------------------------------------------------------------------
+#
+# `read_upload(body, scans_max)` reads a gate's upload strictly and gives an `Upload`: what it says of itself, and for
+# each scan its content hash (SHA-256 of its RFC 8785 text, `seq` included) and the hash chain at it. It raises
+# `UploadError`, whose `code` is `batch_malformed`, `batch_empty` or `batch_too_large`, whose `path` is the place
+# (`scans.3.seq`) and whose text says both.
+# `judge_uploads([(upload, post), …], now_ms)` gives our own verdict for every scan, each by its own time, and checks
+# the codes of all uploads in one batch, each by the keys and rules of its `UploadPost` (`lane_direction` is `entry`,
+# `exit` or `both`, `exit_denied` is `accept` or `pay`). `Judged` holds columns over all scans of all uploads in their
+# order: `upload` is the place in the list, `result` is `accepted`, `replayed` or `rejected:<reason>`, `content` is the
+# canonical text as evidence (a code cut to 400 characters and without NUL, a plate or ticket left out). `passage_*`
+# are the genuine codes that were let through or that the gate stopped as replayed, with whose they are by its
+# `SubjectKeys`; `unopened_row` the genuine codes, whatever became of them, whose subject opens to no possible card;
+# `sighting_*` the scans by plate, ticket or hand that were let through. Whether an event or a code was seen before is
+# not known here.
 
 # --- Bundles and gates ----------------------------------------------------------------------------------------------
 

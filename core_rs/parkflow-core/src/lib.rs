@@ -11,3 +11,4 @@ pub mod lotqr;
 pub mod recent;
 pub mod stay;
 pub mod tariff;
+pub mod upload;

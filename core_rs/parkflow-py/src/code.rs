@@ -18,8 +18,10 @@ use crate::ed25519::{exact, fill_from_os};
 
 pub use credential::Code;
 use credential::CredentialFields;
-use keys::{IssuerKey, KeySet, Policy};
-use memory::{CredentialCache, DeniedSubjects, ReplayCache};
+use keys::IssuerKey;
+pub use keys::{KeySet, Policy};
+pub use memory::CredentialCache;
+use memory::{DeniedSubjects, ReplayCache};
 use verdict::Verdict;
 
 /// Adds this part's names to the extension module.
@@ -153,9 +155,14 @@ fn verify_codes(
     let seen: Vec<_> = texts.iter().map(|text| text.to_string_lossy()).collect();
     let scans: Vec<_> = seen.iter().map(|text| text.as_bytes()).zip(at_s).collect();
     let trust = trust_of(keys, cache);
-    let threads = threads.unwrap_or_else(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
+    let threads = threads.unwrap_or_else(all_cores);
     let verdicts = py.detach(|| code::verify_codes(&scans, trust, &policy.0, threads, &mut fill_from_os));
     Ok(verdicts.into_iter().map(Verdict).collect())
+}
+
+/// As many threads as the machine runs at once.
+pub fn all_cores() -> NonZeroUsize {
+    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 fn trust_of<'a>(keys: &'a KeySet, cache: Option<&'a CredentialCache>) -> Trust<'a> {

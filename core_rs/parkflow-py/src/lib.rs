@@ -12,6 +12,7 @@ mod ledger;
 mod lotqr;
 mod stay;
 mod tariff;
+mod upload;
 
 /// The extension module `parkflow._core`.
 #[pymodule]
@@ -24,5 +25,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     lotqr::register(module)?;
     stay::register(module)?;
     tariff::register(module)?;
+    upload::register(module)?;
     Ok(())
 }

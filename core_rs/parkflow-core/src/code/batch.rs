@@ -3,7 +3,8 @@
 use core::num::NonZeroUsize;
 use std::thread;
 
-use super::cache::CredentialDigest;
+use super::cache::{CredentialCache, CredentialDigest};
+use super::keyset::KeySet;
 use super::layout::Code;
 use super::memory::{NothingDenied, NothingSeen};
 use super::policy::Policy;
@@ -20,6 +21,19 @@ const CODES_PER_THREAD_MIN: usize = 64;
 /// The random bytes of a code: one coefficient for each of its two signatures.
 type CodeRandom = [[u8; COEFFICIENT_BYTES]; 2];
 
+/// A code as a scan shows it, and what it is checked by.
+#[derive(Debug, Clone, Copy)]
+pub struct ShownCode<'a> {
+    /// What the scanner read.
+    pub text: &'a [u8],
+    /// The time of the scan, unix seconds.
+    pub at_s: i64,
+    /// The keys that are trusted where it was scanned.
+    pub keys: &'a KeySet,
+    /// The rules of that place.
+    pub policy: &'a Policy,
+}
+
 /// Checks each code at its scan's own time, so that an upload that is days late is as good as a fresh one.
 ///
 /// The verdicts are those of one check after the other without deny list and replay memory, which are for the caller:
@@ -27,24 +41,42 @@ type CodeRandom = [[u8; COEFFICIENT_BYTES]; 2];
 /// Works on at most `threads` cores. `fill_random`: see [`crate::ed25519::verify_equations`].
 #[must_use]
 pub fn verify_codes<'a>(
-    scans: &[(&[u8], i64)],
+    scans: &[(&'a [u8], i64)],
     trust: impl Into<Trust<'a>>,
-    policy: &Policy,
+    policy: &'a Policy,
     threads: NonZeroUsize,
     fill_random: &mut dyn FnMut(&mut [u8]),
 ) -> Vec<Verdict> {
-    let trust = trust.into();
-    let mut random: Vec<CodeRandom> = vec![CodeRandom::default(); scans.len()];
+    let Trust { keys, verified } = trust.into();
+    let shown = |&(text, at_s): &(&'a [u8], i64)| ShownCode {
+        text,
+        at_s,
+        keys,
+        policy,
+    };
+    let codes: Vec<_> = scans.iter().map(shown).collect();
+    verify_shown_codes(&codes, verified, threads, fill_random)
+}
+
+/// [`verify_codes`] for scans of several places: each code by the keys and the rules of its own.
+#[must_use]
+pub fn verify_shown_codes(
+    codes: &[ShownCode<'_>],
+    verified: Option<&CredentialCache>,
+    threads: NonZeroUsize,
+    fill_random: &mut dyn FnMut(&mut [u8]),
+) -> Vec<Verdict> {
+    let mut random: Vec<CodeRandom> = vec![CodeRandom::default(); codes.len()];
     fill_random(random.as_flattened_mut().as_flattened_mut());
-    let length = scans.len().div_ceil(threads.get()).max(CODES_PER_THREAD_MIN);
-    let mut parts = scans.chunks(length).zip(random.chunks(length));
+    let length = codes.len().div_ceil(threads.get()).max(CODES_PER_THREAD_MIN);
+    let mut parts = codes.chunks(length).zip(random.chunks(length));
     let Some((first, first_random)) = parts.next() else {
         return Vec::new();
     };
     thread::scope(|scope| {
-        let begin = |(part, random)| scope.spawn(move || verify_part(part, random, trust, policy));
+        let begin = |(part, random)| scope.spawn(move || verify_part(part, random, verified));
         let others: Vec<_> = parts.map(begin).collect();
-        let mut verdicts = verify_part(first, first_random, trust, policy);
+        let mut verdicts = verify_part(first, first_random, verified);
         for other in others {
             match other.join() {
                 Ok(part) => verdicts.extend(part),
@@ -56,20 +88,20 @@ pub fn verify_codes<'a>(
 }
 
 /// The codes of one thread, in one batch.
-fn verify_part(scans: &[(&[u8], i64)], random: &[CodeRandom], trust: Trust<'_>, policy: &Policy) -> Vec<Verdict> {
-    let mut verdicts: Vec<Verdict> = Vec::with_capacity(scans.len());
-    let mut batch = Batch::for_codes(scans.len());
-    for ((text, at_s), random) in scans.iter().zip(random) {
-        let verdict = match decode_code(text) {
+fn verify_part(codes: &[ShownCode<'_>], random: &[CodeRandom], verified: Option<&CredentialCache>) -> Vec<Verdict> {
+    let mut verdicts: Vec<Verdict> = Vec::with_capacity(codes.len());
+    let mut batch = Batch::for_codes(codes.len());
+    for (shown, random) in codes.iter().zip(random) {
+        let verdict = match decode_code(shown.text) {
             Err(reason) => Verdict { reason, code: None },
             Ok(code) => Verdict {
-                reason: batch.add(verdicts.len(), &code, *at_s, random, trust, policy),
+                reason: batch.add(verdicts.len(), &code, shown, random, verified),
                 code: Some(code),
             },
         };
         verdicts.push(verdict);
     }
-    batch.settle(&mut verdicts, trust);
+    batch.settle(&mut verdicts, verified);
     verdicts
 }
 
@@ -105,13 +137,12 @@ impl Batch {
         &mut self,
         place: usize,
         code: &Code,
-        at_s: i64,
+        shown: &ShownCode<'_>,
         random: &CodeRandom,
-        trust: Trust<'_>,
-        policy: &Policy,
+        verified: Option<&CredentialCache>,
     ) -> Reason {
-        let signatures = check_claims(code, at_s, trust.keys, policy, &NothingDenied, &NothingSeen)
-            .and_then(|key| Signatures::of(code, key, trust.verified));
+        let signatures = check_claims(code, shown.at_s, shown.keys, shown.policy, &NothingDenied, &NothingSeen)
+            .and_then(|key| Signatures::of(code, key, verified));
         let Signatures { issuer, code } = match signatures {
             Ok(signatures) => signatures,
             Err(reason) => return reason,
@@ -133,7 +164,7 @@ impl Batch {
         Reason::Accepted
     }
 
-    fn settle(self, verdicts: &mut [Verdict], trust: Trust<'_>) {
+    fn settle(self, verdicts: &mut [Verdict], verified: Option<&CredentialCache>) {
         let holding = verify_weighted(&self.equations, &self.random);
         let mut answers = self.equations.iter().zip(holding);
         for waiting in self.waiting {
@@ -146,7 +177,7 @@ impl Batch {
                 verdicts[waiting.place].reason = Reason::BadIssuerSignature;
                 continue;
             }
-            remember(trust.verified, waiting.digest, equation.key());
+            remember(verified, waiting.digest, equation.key());
             if !code_holds {
                 verdicts[waiting.place].reason = Reason::BadCodeSignature;
             }

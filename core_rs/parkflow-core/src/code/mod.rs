@@ -19,7 +19,7 @@ mod verdict;
 mod verify;
 
 pub use base45::{decode as decode_base45, encode as encode_base45, Base45Error};
-pub use batch::verify_codes;
+pub use batch::{verify_codes, verify_shown_codes, ShownCode};
 pub use cache::{CredentialCache, CredentialDigest};
 pub use credential::{issue_credential, make_code, IssueError};
 pub use keyset::{Algorithm, IssuerKey, KeySet, KeySetError};
@@ -27,7 +27,7 @@ pub use layout::{Code, Credential, CredentialFields, CODE_BYTES, CREDENTIAL_BYTE
 pub use memory::{DenyList, NothingDenied, NothingSeen, ReplayCache, ReplayMemory};
 pub use policy::Policy;
 pub use reason::Reason;
-pub use subject::{open_subject, seal_subject, SUBJECT_BYTES, SUBJECT_KEY_BYTES};
+pub use subject::{open_subject, seal_subject, SubjectKeys, SUBJECT_BYTES, SUBJECT_KEY_BYTES};
 pub use text::{decode_code, encode_code, CODE_CHARS, PREFIX, TEXT_BYTES_MAX};
 pub use trust::Trust;
 pub use verdict::Verdict;

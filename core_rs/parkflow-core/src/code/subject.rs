@@ -1,5 +1,7 @@
 //! The sealed subject: a card reference that only the server can open and nobody can link from day to day.
 
+use std::collections::HashMap;
+
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use aes::Aes128;
 
@@ -25,8 +27,31 @@ pub fn seal_subject(key: &[u8; SUBJECT_KEY_BYTES], card_id: u64, serial: u64) ->
 /// Any 16 bytes open to something: open only subjects of codes that were accepted.
 #[must_use]
 pub fn open_subject(key: &[u8; SUBJECT_KEY_BYTES], subject: &[u8; SUBJECT_BYTES]) -> (u64, u64) {
+    opened(&Aes128::new(&(*key).into()), subject)
+}
+
+/// The server's sealing keys, each by the number of its issuer key.
+#[derive(Debug, Clone, Default)]
+pub struct SubjectKeys(HashMap<u32, Aes128>);
+
+impl SubjectKeys {
+    /// Makes ready to open many subjects.
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = (u32, [u8; SUBJECT_KEY_BYTES])>) -> Self {
+        let ready = |(kid, key): (u32, [u8; SUBJECT_KEY_BYTES])| (kid, Aes128::new(&key.into()));
+        Self(keys.into_iter().map(ready).collect())
+    }
+
+    /// [`open_subject`] with the key of this number; `None` if there is none.
+    #[must_use]
+    pub fn open(&self, kid: u32, subject: &[u8; SUBJECT_BYTES]) -> Option<(u64, u64)> {
+        self.0.get(&kid).map(|cipher| opened(cipher, subject))
+    }
+}
+
+fn opened(cipher: &Aes128, subject: &[u8; SUBJECT_BYTES]) -> (u64, u64) {
     let mut block = (*subject).into();
-    Aes128::new(&(*key).into()).decrypt_block(&mut block);
+    cipher.decrypt_block(&mut block);
     let both = u128::from_be_bytes(block.into());
     #[expect(clippy::cast_possible_truncation, reason = "each half has 64 bits")]
     let halves = ((both >> 64) as u64, both as u64);

@@ -59,7 +59,7 @@ impl IssuerKey {
 }
 
 #[pyclass(frozen, module = "parkflow._core")]
-pub struct KeySet(pub(super) code::KeySet);
+pub struct KeySet(pub(crate) code::KeySet);
 
 #[pymethods]
 impl KeySet {
@@ -84,7 +84,7 @@ impl KeySet {
 }
 
 #[pyclass(frozen, module = "parkflow._core")]
-pub struct Policy(pub(super) code::Policy);
+pub struct Policy(pub(crate) code::Policy);
 
 #[pymethods]
 impl Policy {

@@ -75,7 +75,7 @@ impl ReplayCache {
 }
 
 #[pyclass(frozen, module = "parkflow._core")]
-pub struct CredentialCache(pub(super) code::CredentialCache);
+pub struct CredentialCache(pub(crate) code::CredentialCache);
 
 #[pymethods]
 impl CredentialCache {
