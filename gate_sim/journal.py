@@ -33,9 +33,10 @@ class Event:
     hash: bytes
 
 
-def chain_hash(prev_hash: bytes, content: str) -> bytes:
-    """SHA-256 (FIPS 180-4) over the hash before and the event's canonical JSON text."""
-    return hashlib.sha256(prev_hash + content.encode()).digest()
+def chain_hash(prev_hash: bytes, seq: int, content: Mapping[str, object]) -> bytes:
+    """SHA-256 (FIPS 180-4) over the hash before and the hash of the scan's RFC 8785 text."""
+    scan = json.dumps({"seq": seq, **content}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(prev_hash + hashlib.sha256(scan.encode()).digest()).digest()
 
 
 class Journal:
@@ -57,7 +58,8 @@ class Journal:
     def append(self, content: Mapping[str, object]) -> Event:
         """Write one event through to the disk and return it; when this returns the barrier may open."""
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        event = Event(self.last_seq + 1, content, chain_hash(self._last_hash, text))
+        seq = self.last_seq + 1
+        event = Event(seq, content, chain_hash(self._last_hash, seq, content))
         self._db.execute("begin immediate")
         self._db.execute("insert into event values (?, ?, ?)", (event.seq, text, event.hash))
         self._db.execute("update chain set last_seq = ?, last_hash = ?", (event.seq, event.hash))

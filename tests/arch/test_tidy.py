@@ -29,6 +29,7 @@ FLOAT_ROOMS = {
     "parkflow/servers/": "pauses between two looks",
     "parkflow/api/metrics.py": "Prometheus speaks floats",
     "parkflow/serving.py": "time-outs of sockets",
+    "parkflow/gate/stages.py": "Prometheus speaks floats",
     "parkflow/worker.py": "pauses between two looks",
     "parkflow/jobs/": "pauses between two looks",
     "parkflow/limit/fallback.py": "the event loop's own clock",

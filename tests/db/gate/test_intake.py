@@ -61,11 +61,13 @@ class Door:
             await transaction.start()
             await conn.execute("update gate_watermark set heartbeat_at = heartbeat_at")
             tasks = [await self.send(self.gates[0]) for _ in range(2)]
-            while self.intake.waiting_scans:
+            for _ in range(1_000):
+                if self.intake.waiting_scans == 0:
+                    break
                 await asyncio.sleep(0.01)
             yield
             await transaction.rollback()
-        assert all(isinstance(await task, Answer) for task in tasks)
+        assert all(isinstance(answer, Answer) for answer in await asyncio.gather(*tasks))
 
 
 @pytest.fixture
@@ -97,7 +99,7 @@ async def test_a_gate_that_does_not_wait_for_answers_is_told_to(door: Door) -> N
         assert refused.retry_after_seconds
         # Another gate's upload waits like any first one.
         waiting.append(await door.send(door.gates[1]))
-    assert all(isinstance(await task, Answer) for task in waiting)
+    assert all(isinstance(answer, Answer) for answer in await asyncio.gather(*waiting))
 
 
 async def test_what_finds_no_room_stays_in_the_gates_journal(door: Door) -> None:
@@ -107,7 +109,7 @@ async def test_what_finds_no_room_stays_in_the_gates_journal(door: Door) -> None
         assert isinstance(refused, IngestBusy)
         # Old uploads have a line of their own, which has room.
         waiting.append(await door.send(door.gates[3], late=timedelta(hours=72)))
-    assert all(isinstance(await task, Answer) for task in waiting)
+    assert all(isinstance(answer, Answer) for answer in await asyncio.gather(*waiting))
     async with door.services.pool.acquire() as conn:
         kept = await conn.fetchval("select count(*) from gate_event")
     assert kept == (2 + len(waiting)) * SCANS

@@ -1,4 +1,4 @@
-"""Who waits with uploads is served in turn: operators alike, gates alike, live before old, nobody never, bounds kept."""
+"""Who waits with uploads is served in turn: operators alike, gates alike, live before old, and nobody never."""
 
 from collections import Counter
 

@@ -52,7 +52,7 @@ def test_the_chain_links_each_event_to_the_one_before(tmp_path: Path) -> None:
     before = GENESIS
     for event in events:
         text = json.dumps(event.content, sort_keys=True, separators=(",", ":"))
-        assert event.hash == chain_hash(before, text)
+        assert event.hash == chain_hash(before, event.seq, event.content)
         before = event.hash
     journal.acknowledge(epoch=1_000, seq=2)
     assert journal.prev_hash() == events[1].hash
