@@ -1,6 +1,5 @@
 """The journal of a gate keeps what was not acknowledged, in a chain, over restarts."""
 
-import json
 import sqlite3
 from pathlib import Path
 
@@ -51,7 +50,6 @@ def test_the_chain_links_each_event_to_the_one_before(tmp_path: Path) -> None:
     events = [journal.append({"at_ms": number, "verdict": "accepted"}) for number in range(3)]
     before = GENESIS
     for event in events:
-        text = json.dumps(event.content, sort_keys=True, separators=(",", ":"))
         assert event.hash == chain_hash(before, event.seq, event.content)
         before = event.hash
     journal.acknowledge(epoch=1_000, seq=2)
