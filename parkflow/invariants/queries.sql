@@ -92,8 +92,21 @@ select count(*)
  where coalesce(b.amount_minor, 0) <> coalesce(m.amount_minor, 0);
 
 -- name: i03_every_accepted_event_is_one_scan
--- Events that we accepted less scans that we have, either way.
-select abs((select count(*) from gate_event where verdict = 'accepted') - (select count(*) from scan));
+-- Codes that we accepted less scans of codes that we have, either way.
+select abs((select count(*) from gate_event where verdict = 'accepted' and medium = 'code') - (select count(*) from scan where medium = 'code'));
+
+-- name: i03_every_event_follows_the_one_before_it
+-- The hash chain of each journal, but for gates that were in quarantine: there a person has looked at the break.
+select count(*)
+  from (
+        select e.seq, e.content_sha256, e.chain_sha256, lag(e.seq) over journal as seq_before, lag(e.chain_sha256) over journal as before
+          from gate_event e
+         where e.chain_sha256 is not null
+           and not exists (select from state_change c where c.machine = 'gate' and c.subject_id = e.gate_id and c.event = 'quarantine')
+        window journal as (partition by e.bucket, e.gate_id, e.epoch order by e.seq)
+       ) as link
+ where chain_sha256 <> sha256(case when seq = 1 then decode(repeat('00', 32), 'hex') else before end || content_sha256)
+   and (seq = 1 or seq = seq_before + 1);
 
 -- name: i03_every_replay_has_its_first_use
 select count(*)
@@ -307,6 +320,18 @@ select (
         select count(*)
           from refund f join charge c on c.bucket = f.bucket and c.charge_id = f.charge_id
          where c.operator_id <> f.operator_id or c.card_id <> f.card_id
+       );
+
+-- name: i19_events_and_scans_are_of_gates_lots_and_cards
+-- What ingest proves by the request and by the credential instead of by foreign keys.
+select (
+        select count(*) from gate_event e left join gate g on g.gate_id = e.gate_id where g.gate_id is null
+       ) + (
+        select count(*)
+          from scan s
+          left join gate g on g.gate_id = s.gate_id and g.operator_id = s.operator_id and g.lot_id = s.lot_id
+          left join card c on c.bucket = s.bucket and c.card_id = s.card_id
+         where g.gate_id is null or c.card_id is null
        );
 
 -- name: i20_histories_have_no_gap

@@ -8,6 +8,7 @@ import pytest
 
 from parkflow.db.tx import tx
 from parkflow.gate import service as gate_service
+from parkflow.invariants import checks
 from tests import seed
 from tests.db.gate.conftest import Street
 from tests.street import enrol, forged_driver, open_lot, results, send, signed, upload
@@ -329,3 +330,17 @@ async def test_a_gate_with_a_doubtful_clock_is_believed_within_bounds(street: St
         row = await conn.fetchrow("select scanned_at, earliest_at, latest_at from scan")
     assert row is not None
     assert tuple(row.values()) == (slow, slow, street.now)
+
+
+async def test_an_event_that_was_altered_later_shows_in_the_chain(street: Street) -> None:
+    scans = [street.entry.scan("x", street.now, verdict="bad_prefix") for _ in range(3)]
+    await upload(street.client, street.entry, street.now, *scans)
+
+    async def broken_links() -> int:
+        found = await checks.run(street.pool, now=street.now)
+        return next(one.violations for one in found if one.rule == "every event follows the one before it")
+
+    assert await broken_links() == 0
+    async with street.pool.acquire() as conn:
+        await conn.execute("update gate_event set content_sha256 = sha256('other') where seq = 2")
+    assert await broken_links() == 1
