@@ -28,6 +28,7 @@ from parkflow.notice import service as notices
 from parkflow.notice.sender import LogSender
 from parkflow.operator import service as operators
 from parkflow.parking import service as parking
+from parkflow.parking import sightings
 from parkflow.refund import service as refunds
 from parkflow.services import Services
 from parkflow.views import due
@@ -36,6 +37,13 @@ from parkflow.views import due
 _LOOK_SECONDS: Final = 1
 _LOG = logging.getLogger(__name__)
 ServiceStep = Callable[[Services, Turn], Awaitable[int]]
+
+
+async def _match_sightings(services: Services, turn: Turn) -> int:
+    return await in_tx(
+        services.pool,
+        lambda conn: sightings.match(conn, owner=turn.owner, buckets=turn.buckets, now=turn.now),
+    )
 
 
 async def _apply(services: Services, turn: Turn) -> int:
@@ -107,6 +115,8 @@ async def _send_notices(services: Services, turn: Turn) -> int:
 
 
 STEPS: Final[Sequence[tuple[str, StepKind, ServiceStep, timedelta]]] = (
+    # Before the stays: what a sighting turns out to be is a scan like any other.
+    ("match_sightings", StepKind.DAY_WORK, _match_sightings, timedelta()),
     ("apply", StepKind.DAY_WORK, _apply, timedelta()),
     ("abandon", StepKind.DAY_WORK, _abandon, timedelta(minutes=10)),
     ("charge", StepKind.DAY_WORK, _charge, timedelta()),

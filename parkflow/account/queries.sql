@@ -73,3 +73,16 @@ select plate_sealed, vehicle_class
   from vehicle
  where bucket = $1 and account_id = $2
  order by created_at, plate_index;
+
+-- name: enter_plate
+-- From a plate to accounts, over all buckets. $1 bucket of the plate, $2 plate_index, $3 home_bucket, $4 account_id
+insert into plate_directory (bucket, plate_index, home_bucket, account_id)
+values ($1, $2, $3, $4)
+on conflict (bucket, plate_index, account_id) do nothing;
+
+-- name: accounts_of_plates
+-- $1 bucket[] of the plates, $2 plate_index[]
+select d.bucket, d.plate_index, d.account_id
+  from unnest($1::smallint[], $2::bytea[]) as k (bucket, plate_index)
+  join plate_directory d on d.bucket = k.bucket and d.plate_index = k.plate_index
+ order by d.bucket, d.plate_index, d.account_id;

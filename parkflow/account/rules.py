@@ -11,7 +11,8 @@ PLATE_LENGTH_MAX: Final = 12
 # E.164 (ITU-T): a country code that does not begin with 0, at most 15 digits in all.
 _PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE_SEPARATORS: Final = str.maketrans("", "", " -().")
-_PLATE_SEPARATORS: Final = str.maketrans("", "", " -.·•")
+# Printed and typed between the characters of a plate, on no plate a character of its own.
+_PLATE_DOTS: Final = frozenset(".·•・‧∙⋅")
 
 
 class InvalidPhone(ParkflowError):
@@ -37,14 +38,20 @@ def normal_phone(text: str) -> str:
 
 
 def normal_plate(text: str) -> str:
-    """The plate as gates compare it: capitals, no separators. Raises InvalidPlate, which does not repeat it.
+    """The plate as it is compared, wherever it comes from. Raises InvalidPlate, which does not repeat it.
 
-    Compatibility forms are folded (NFKC), so that a full-width letter is the same as a plain one.
+    Capitals without spaces, dashes and dots; compatibility forms are folded (NFKC), so that a full-width letter is the
+    same as a plain one. Characters of any script stay, as the province's on a Chinese plate.
     """
-    plate = unicodedata.normalize("NFKC", text).upper().translate(_PLATE_SEPARATORS)
+    folded = unicodedata.normalize("NFKC", text).upper()
+    plate = "".join(char for char in folded if not _separates(char))
     if not (2 <= len(plate) <= PLATE_LENGTH_MAX and plate.isalnum()):
         raise InvalidPlate
     return plate
+
+
+def _separates(char: str) -> bool:
+    return char.isspace() or char in _PLATE_DOTS or unicodedata.category(char) == "Pd"
 
 
 def new_one_time_code(digits: int) -> str:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from parkflow.account import store
 from parkflow.account.rules import new_one_time_code, normal_phone, normal_plate
-from parkflow.account.store import Phone, SealedVehicle
+from parkflow.account.store import Phone, PlateKey, SealedVehicle
 from parkflow.db.conn import Conn
 from parkflow.kit.errors import ParkflowError
 from parkflow.kit.ids import BUCKETS, bucket_of, derived_bucket, new_bucket, new_id
@@ -20,6 +20,8 @@ from parkflow.notice import service as notices
 from parkflow.notice.service import Message, Notice
 from parkflow.settings import Settings
 from parkflow.vault import Vault
+
+__all__ = ["PlateKey"]
 
 ID_PREFIX: Final = "acc"
 NOTICE_KIND: Final = "one_time_code"
@@ -164,15 +166,29 @@ async def add_vehicle(
 ) -> Vehicle:
     """Enter a plate, or change the class of one that is there. Raises InvalidPlate."""
     plain = normal_plate(plate)
+    key = plate_key(vault, plain)
     await store.put_vehicle(
         conn,
         SealedVehicle(vault.seal("account/plate", plain.encode()), vehicle_class),
         bucket=bucket_of(account_id),
         account_id=account_id,
-        plate_index=vault.blind_index("account/plate", plain.encode()),
+        plate_index=key.plate_index,
         now=now,
     )
+    # In the same transaction: a plate that a driver has entered is found by whoever sees it.
+    await store.enter_plate(conn, key, home_bucket=bucket_of(account_id), account_id=account_id)
     return Vehicle(plain, vehicle_class)
+
+
+def plate_key(vault: Vault, plate: str) -> PlateKey:
+    """Where a plate is kept and by what it is found, however it is written. Raises InvalidPlate."""
+    plate_index = vault.blind_index("account/plate", normal_plate(plate).encode())
+    return PlateKey(derived_bucket(plate_index), plate_index)
+
+
+async def accounts_of_plates(conn: Conn, plates: Sequence[PlateKey]) -> dict[PlateKey, list[int]]:
+    """The accounts that have entered each plate; several may share a car, and most cars are nobody's."""
+    return await store.accounts_of_plates(conn, sorted(set(plates))) if plates else {}
 
 
 async def vehicles(conn: Conn, vault: Vault, *, account_id: int) -> list[Vehicle]:

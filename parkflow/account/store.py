@@ -17,6 +17,13 @@ class Phone(NamedTuple):
     blind_index: bytes
 
 
+class PlateKey(NamedTuple):
+    """A plate, as it is kept and found by whoever has only seen the car."""
+
+    bucket: int
+    plate_index: bytes
+
+
 class SealedVehicle(NamedTuple):
     """A plate as it is stored."""
 
@@ -96,3 +103,18 @@ async def vehicles(conn: Conn, *, bucket: int, account_id: int) -> list[SealedVe
     """In the order in which they were entered."""
     rows = await conn.fetch(_SQL.vehicles, bucket, account_id)
     return [SealedVehicle(row["plate_sealed"], row["vehicle_class"]) for row in rows]
+
+
+async def enter_plate(conn: Conn, key: PlateKey, *, home_bucket: int, account_id: int) -> None:
+    """The account is one of those that have the plate."""
+    await conn.execute(_SQL.enter_plate, key.bucket, key.plate_index, home_bucket, account_id)
+
+
+async def accounts_of_plates(conn: Conn, plates: Sequence[PlateKey]) -> dict[PlateKey, list[int]]:
+    rows = await conn.fetch(
+        _SQL.accounts_of_plates, [key.bucket for key in plates], [key.plate_index for key in plates]
+    )
+    found: dict[PlateKey, list[int]] = {}
+    for row in rows:
+        found.setdefault(PlateKey(row["bucket"], row["plate_index"]), []).append(row["account_id"])
+    return found

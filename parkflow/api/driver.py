@@ -16,6 +16,7 @@ from parkflow.card import service as cards
 from parkflow.card.service import Card
 from parkflow.card.state import FreezeReason
 from parkflow.db.tx import tx
+from parkflow.gate import sightings
 from parkflow.kit.ids import from_text, to_text
 from parkflow.lot import service as lots
 from parkflow.operator import service as operators
@@ -113,6 +114,7 @@ async def add_vehicle(body: NewVehicle, services: Given, now: Now, account_id: D
             vehicle_class=body.vehicle_class,
             now=now,
         )
+        await sightings.plate_entered(conn, services.vault, plate=vehicle.plate, now=now)
     return vehicle._asdict()
 
 

@@ -57,3 +57,17 @@ select card_id, reason
   from card_freeze
  where bucket = any ($1::smallint[]) and card_id = any ($2::bigint[])
  order by card_id, reason;
+
+-- name: of_accounts
+-- $1 bucket[], $2 account_id[], $3 operator_ids
+select c.*
+  from unnest($1::smallint[], $2::bigint[]) as k (bucket, account_id)
+  join card c on c.bucket = k.bucket and c.account_id = k.account_id
+ where c.operator_id = any ($3::bigint[]);
+
+-- name: state_changes
+-- $1 bucket[], $2 card_id[]
+select h.subject_id as card_id, h.at, h.from_state, h.to_state
+  from unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id)
+  join state_change h on h.bucket = k.bucket and h.machine = 'card' and h.subject_id = k.card_id
+ order by h.bucket, h.subject_id, h.at;

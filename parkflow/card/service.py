@@ -9,14 +9,14 @@ from parkflow.agreement.service import Payer
 from parkflow.agreement.state import AgreementState
 from parkflow.card import store
 from parkflow.card.state import CARD, CardEvent, CardState, FreezeReason
-from parkflow.card.store import Card
+from parkflow.card.store import Card, StateChange
 from parkflow.db.conn import Conn
 from parkflow.db.transition import Change, Subject, transition, transition_many
 from parkflow.kit.errors import NotFound, ParkflowError
 from parkflow.kit.ids import bucket_of, new_id
 from parkflow.operator.service import Operator
 
-__all__ = ["Card", "CardState", "FreezeReason"]
+__all__ = ["Card", "CardState", "FreezeReason", "StateChange"]
 
 ID_PREFIX: Final = "card"
 
@@ -79,6 +79,16 @@ async def of_account(conn: Conn, account_id: int) -> list[Card]:
 async def many(conn: Conn, card_ids: Sequence[int]) -> dict[int, Card]:
     """Cards by id, for rooms above."""
     return {card.card_id: card for card in await store.many(conn, sorted(set(card_ids)))}
+
+
+async def of_accounts(conn: Conn, account_ids: Sequence[int], *, operator_ids: Sequence[int]) -> list[Card]:
+    """The accounts' cards at the operators, also those handed in; for rooms above."""
+    return await store.of_accounts(conn, sorted(set(account_ids)), operator_ids=sorted(set(operator_ids)))
+
+
+async def state_changes(conn: Conn, card_ids: Sequence[int]) -> dict[int, list[StateChange]]:
+    """What happened to the states of cards, each card's in order of time; one that never changed is not in it."""
+    return await store.state_changes(conn, sorted(set(card_ids)))
 
 
 async def lock_card(conn: Conn, bucket: int, card_id: int) -> Card:

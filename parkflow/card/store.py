@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from parkflow.card.state import CardState, FreezeReason
 from parkflow.db.conn import Conn, Row
@@ -29,6 +30,14 @@ class Card:
     @property
     def bucket(self) -> int:
         return bucket_of(self.card_id)
+
+
+class StateChange(NamedTuple):
+    """From when on a card was in another state."""
+
+    at: datetime
+    before: CardState
+    after: CardState
 
 
 async def insert(conn: Conn, card: Card) -> bool:
@@ -75,6 +84,20 @@ async def many(conn: Conn, card_ids: Sequence[int]) -> list[Card]:
 
 async def of_account(conn: Conn, account_id: int) -> list[Card]:
     return [_card(row) for row in await conn.fetch(_SQL.of_account, bucket_of(account_id), account_id)]
+
+
+async def of_accounts(conn: Conn, account_ids: Sequence[int], *, operator_ids: Sequence[int]) -> list[Card]:
+    buckets = [bucket_of(ident) for ident in account_ids]
+    return [_card(row) for row in await conn.fetch(_SQL.of_accounts, buckets, account_ids, operator_ids)]
+
+
+async def state_changes(conn: Conn, card_ids: Sequence[int]) -> dict[int, list[StateChange]]:
+    """What happened to the states of cards, each card's in order of time."""
+    found: dict[int, list[StateChange]] = {}
+    for row in await conn.fetch(_SQL.state_changes, [bucket_of(ident) for ident in card_ids], card_ids):
+        change = StateChange(row["at"], CardState(row["from_state"]), CardState(row["to_state"]))
+        found.setdefault(row["card_id"], []).append(change)
+    return found
 
 
 async def count_with_agreement(conn: Conn, *, account_id: int, agreement_id: int) -> int:

@@ -64,3 +64,37 @@ SCAN = Machine(
     },
     final=frozenset({ScanState.APPLIED, ScanState.REJECTED}),
 )
+
+
+class SightingState(StrEnum):
+    """How far a passage that shows no code has come to its card."""
+
+    RECEIVED = "received"
+    HELD = "held"  # its card is not known, or not for certain; the reason says what is missing
+    NOTED = "noted"  # a record of a raised barrier of which nobody has to ask whose passage it was
+    MATCHED = "matched"
+    DISMISSED = "dismissed"
+
+
+class SightingEvent(StrEnum):
+    """What happens to a sighting."""
+
+    MATCH = "match"
+    HOLD = "hold"
+    NOTE = "note"
+    DISMISS = "dismiss"
+
+
+SIGHTING = Machine(
+    name="sighting",
+    initial=SightingState.RECEIVED,
+    table={
+        (SightingState.RECEIVED, SightingEvent.MATCH): SightingState.MATCHED,
+        (SightingState.RECEIVED, SightingEvent.HOLD): SightingState.HELD,
+        (SightingState.RECEIVED, SightingEvent.NOTE): SightingState.NOTED,
+        (SightingState.HELD, SightingEvent.MATCH): SightingState.MATCHED,
+        (SightingState.HELD, SightingEvent.DISMISS): SightingState.DISMISSED,
+        (SightingState.NOTED, SightingEvent.MATCH): SightingState.MATCHED,
+    },
+    final=frozenset({SightingState.MATCHED, SightingState.DISMISSED}),
+)

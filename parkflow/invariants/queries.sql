@@ -91,10 +91,6 @@ select count(*)
   full join moved m on m.owner = b.owner
  where coalesce(b.amount_minor, 0) <> coalesce(m.amount_minor, 0);
 
--- name: i03_every_accepted_event_is_one_scan
--- Codes that we accepted less scans of codes that we have, either way.
-select abs((select count(*) from gate_event where verdict = 'accepted' and medium = 'code') - (select count(*) from scan where medium = 'code'));
-
 -- name: i03_every_event_follows_the_one_before_it
 -- The hash chain of each journal, but for gates that were in quarantine: there a person has looked at the break.
 select count(*)
@@ -107,6 +103,42 @@ select count(*)
        ) as link
  where chain_sha256 <> sha256(case when seq = 1 then decode(repeat('00', 32), 'hex') else before end || content_sha256)
    and (seq = 1 or seq = seq_before + 1);
+
+-- name: i03_every_accepted_event_is_one_scan_or_sighting
+-- Events that we accepted less the scans of codes and the sightings that we have, either way.
+select abs((select count(*) from gate_event where verdict = 'accepted' and medium = 'code')
+           - (select count(*) from scan where medium = 'code'))
+       + abs((select count(*) from gate_event where verdict = 'accepted' and medium <> 'code') - (select count(*) from sighting));
+
+-- name: i03_a_matched_sighting_is_one_scan_of_its_card
+-- And every scan without a code is a matched sighting. One that another reader saw as well has no scan of its own.
+select count(*)
+  from (
+        select gate_id, epoch, seq, card_id, direction, medium
+          from (
+                select gate_id, epoch, seq, card_id, direction, medium, 1 as side
+                  from sighting
+                 where state = 'matched' and reason <> 'seen_twice'
+                union all
+                select gate_id, epoch, seq, card_id, direction, medium, -1 from scan where medium <> 'code'
+               ) as both_sides
+         group by gate_id, epoch, seq, card_id, direction, medium
+        having sum(side) <> 0
+       ) as alone;
+
+-- name: i03_every_plate_of_a_driver_is_found
+-- A vehicle and its entry in the directory of plates are written together.
+select count(*)
+  from (
+        select account_id, plate_index
+          from (
+                select account_id, plate_index, 1 as side from vehicle
+                union all
+                select account_id, plate_index, -1 from plate_directory
+               ) as both_sides
+         group by account_id, plate_index
+        having sum(side) <> 0
+       ) as alone;
 
 -- name: i03_every_replay_has_its_first_use
 select count(*)
@@ -304,6 +336,10 @@ select (
         select count(*) from scan s join lot l on l.lot_id = s.lot_id where l.operator_id <> s.operator_id
        ) + (
         select count(*) from stay s join lot l on l.lot_id = s.lot_id where l.operator_id <> s.operator_id
+       ) + (
+        select count(*)
+          from sighting s join lot l on l.lot_id = s.lot_id join gate g on g.gate_id = s.gate_id
+         where l.operator_id <> s.operator_id or g.operator_id <> s.operator_id
        ) + (
         select count(*)
           from charge c join card k on k.bucket = c.bucket and k.card_id = c.card_id

@@ -9,7 +9,17 @@ from parkflow.db.sql import load
 
 _SQL = load(__file__, "due.sql")
 STEPS: Final = frozenset(
-    {"apply", "charge", "deduct", "query", "refund", "clear_arrears", "advance_returns", "send_notices"}
+    {
+        "match_sightings",
+        "apply",
+        "charge",
+        "deduct",
+        "query",
+        "refund",
+        "clear_arrears",
+        "advance_returns",
+        "send_notices",
+    }
 )
 """The steps that the look knows."""
 

@@ -1,7 +1,8 @@
 -- name: due_steps
 -- One look instead of a transaction per step: which steps may find something to do. It may say yes too often, never no wrongly: every
 -- condition here is that of the step's own question, or wider. $1 owner, $2 buckets, $3 now
-select exists (select from scan where bucket = any ($2::smallint[]) and state in ('received', 'held'))
+select exists (select from sighting where bucket = any ($2::smallint[]) and look_at <= $3) as match_sightings,
+       exists (select from scan where bucket = any ($2::smallint[]) and state in ('received', 'held'))
            or exists (select from stay where bucket = any ($2::smallint[]) and state = 'closed') as apply,
        exists (select from stay where bucket = any ($2::smallint[]) and state = 'priced' and fee_minor > 0 and charged_at is null) as charge,
        exists (select from charge where bucket = any ($2::smallint[]) and state in ('due', 'arrears') and next_attempt_at <= $3) as deduct,
