@@ -109,6 +109,14 @@ async def undecided_of_plates(conn: Conn, plates: Sequence[PlateKey]) -> list[Ke
     return [_kept(row) for row in rows]
 
 
+async def plates_of_matched(conn: Conn, plates: Sequence[PlateKey]) -> dict[tuple[int, int, int], PlateKey]:
+    """By which of the plates a passage is known, by its event (gate, epoch, seq)."""
+    rows = await conn.fetch(
+        _SQL.matched_of_plates, [plate.bucket for plate in plates], [plate.plate_index for plate in plates]
+    )
+    return {(row["gate_id"], row["epoch"], row["seq"]): PlateKey(row["bucket"], row["seen_index"]) for row in rows}
+
+
 async def of_operator(conn: Conn, *, operator_id: int, sighting_id: int) -> KeptSighting:
     """The operator's sighting. Raises NotFound, also for another operator's."""
     row = await conn.fetchrow(_SQL.one_sighting, bucket_of(sighting_id), sighting_id)

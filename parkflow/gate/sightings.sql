@@ -33,6 +33,13 @@ select s.bucket, s.gate_id, s.epoch, s.seq, s.sighting_id, s.operator_id, s.lot_
   join gate g on g.gate_id = s.gate_id and g.state <> 'quarantined'
  where s.state in ('received', 'held') and s.medium = 'plate';
 
+-- name: matched_of_plates
+-- Which of the passages that are known by a plate are known by one of these. $1 bucket[], $2 index[]
+select s.gate_id, s.epoch, s.seq, s.bucket, s.seen_index
+  from unnest($1::smallint[], $2::bytea[]) as k (bucket, seen_index)
+  join sighting s on s.bucket = k.bucket and s.seen_index = k.seen_index
+ where s.state = 'matched' and s.medium = 'plate';
+
 -- name: one_sighting
 -- $1 bucket, $2 sighting
 select bucket, gate_id, epoch, seq, sighting_id, operator_id, lot_id, direction, medium, seen_index, scanned_at, earliest_at, latest_at,

@@ -23,12 +23,23 @@ class Permission(StrEnum):
     FREEZE_CARDS = "freeze_cards"
     SEE_DAYS = "see_days"
     SEE_RECEIPTS = "see_receipts"
+    SEE_SIGHTINGS = "see_sightings"  # with plates and tickets shortened
+    SEE_PLATES = "see_plates"
+    DECIDE_SIGHTINGS = "decide_sightings"
 
 
 _ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.ADMIN: frozenset(Permission),
-    Role.SETTLEMENT: frozenset({Permission.SEE_DAYS, Permission.SEE_RECEIPTS}),
-    Role.SUPPORT: frozenset({Permission.FREEZE_CARDS, Permission.SEE_RECEIPTS}),
+    Role.SETTLEMENT: frozenset({Permission.SEE_DAYS, Permission.SEE_RECEIPTS, Permission.SEE_SIGHTINGS}),
+    Role.SUPPORT: frozenset(
+        {
+            Permission.FREEZE_CARDS,
+            Permission.SEE_RECEIPTS,
+            Permission.SEE_SIGHTINGS,
+            Permission.SEE_PLATES,
+            Permission.DECIDE_SIGHTINGS,
+        }
+    ),
 }
 
 

@@ -11,7 +11,6 @@ from parkflow.card import service as card_service
 from parkflow.card.service import Card, CardState, StateChange
 from parkflow.db.conn import Conn
 from parkflow.db.sql import load
-from parkflow.gate import scans as gate_scans
 from parkflow.gate import service as gate_service
 from parkflow.gate import sightings as gate_sightings
 from parkflow.gate.sightings import LIFT, PLATE, Found, KeptSighting
@@ -106,7 +105,7 @@ async def candidates(conn: Conn, sighting: KeptSighting) -> list[Candidate]:
     found = []
     for card in facts.cards.get(sighting.plate, ()):
         passages = facts.passages.get(Group(card.bucket, card.card_id, sighting.lot_id), ())
-        before = [passage for passage in sorted(passages) if passage.at <= _instant(sighting)]
+        before = [passage for passage in sorted(passages, key=lambda one: one.at) if passage.at <= _instant(sighting)]
         is_inside = bool(before) and before[-1].direction == "entry"
         found.append(Candidate(card, before[-1].at if is_inside else None))
     return found
@@ -173,22 +172,23 @@ async def _passages(
             group = Group(card.bucket, card.card_id, one.lot_id)
             since, until = windows.get(group, (at, at))
             windows[group] = min(since, at), max(until, at)
-    found: dict[Group, list[Passage]] = {group: [] for group in windows}
+    if not windows:
+        return {}
     rows = await conn.fetch(
-        _SQL.passages_of_stays,
+        _SQL.passages_of_cards,
         [group.bucket for group in windows],
         [group.card_id for group in windows],
         [group.lot_id for group in windows],
         [since - _STAY_MAX for since, _ in windows.values()],
         [until + _STAY_MAX for _, until in windows.values()],
     )
+    plates = await gate_sightings.plates_of_matched(conn, sorted(cards))
+    found: dict[Group, list[Passage]] = {group: [] for group in windows}
     for row in rows:
-        group = Group(row["bucket"], row["card_id"], row["lot_id"])
-        found[group].append(Passage(row["entry_at"], "entry", settled=True))
-        if row["exit_at"] is not None:
-            found[group].append(Passage(row["exit_at"], "exit", settled=True))
-    for scan in await gate_scans.of_groups(conn, list(windows)):
-        found[scan.group].append(Passage(scan.scanned_at, scan.direction, settled=False))
+        event = (row["gate_id"], row["epoch"], row["seq"])
+        plate = plates.get(event, rules.ANOTHER_PLATE) if row["medium"] == PLATE else None
+        passage = Passage(row["at"], row["direction"], plate)
+        found[Group(row["bucket"], row["card_id"], row["lot_id"])].append(passage)
     return found
 
 

@@ -55,7 +55,7 @@ create table sighting (
     check (look_at is null or state in ('received', 'held'))
 );
 create index sighting_to_look on sighting (bucket, look_at) where look_at is not null;
-create index sighting_undecided on sighting (bucket, seen_index) where state in ('received', 'held') and seen_index is not null;
+create index sighting_by_seen on sighting (bucket, seen_index) where seen_index is not null;
 create index sighting_by_operator on sighting (operator_id, scanned_at, sighting_id) where state in ('held', 'noted');
 
 -- What people look through for fraud, a small part of all events: barriers raised by hand, and plates that the gate refused.
