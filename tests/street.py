@@ -53,7 +53,7 @@ class StreetGate:
     def text(self) -> str:
         return to_text(gate_service.ID_PREFIX, self.gate_id)
 
-    def scan(self, code: str, at: datetime, **other: object) -> Scan:
+    def scan(self, code: str | None, at: datetime, **other: object) -> Scan:
         """The next event of the journal."""
         self.last_seq += 1
         known: Scan = {

@@ -43,10 +43,10 @@ Decider = Annotated[Principal, Depends(caller_with(Permission.DECIDE_SIGHTINGS))
 Shown = Literal["short", "full"]
 
 
-class CardNotInUse(ParkflowError):
+class CardTakesNoPassage(ParkflowError):
     """A passage is given only to a card whose deposit is paid and that was not handed back."""
 
-    code = "card_not_in_use"
+    code = "card_takes_no_passage"
     status = 409
 
 
@@ -253,12 +253,12 @@ async def _own(conn: Conn, caller: Principal, sighting: str) -> KeptSighting:
 
 
 async def _require_in_use(conn: Conn, caller: Principal, card_id: int) -> None:
-    """The card's lock is also taken by whoever finishes its return. Raises NotFound, CardNotInUse."""
+    """The card's lock is also taken by whoever finishes its return. Raises NotFound, CardTakesNoPassage."""
     card = await cards.lock_card(conn, bucket_of(card_id), card_id)
     if card.operator_id != caller.operator_id:
         raise NotFound("there is no such card")
     if card.state in (CardState.ISSUED, CardState.RETURNED):
-        raise CardNotInUse
+        raise CardTakesNoPassage
 
 
 async def _answer(conn: Conn, vault: Vault, caller: Principal, sighting_id: int) -> SightingAnswer:

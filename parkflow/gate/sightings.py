@@ -6,7 +6,7 @@ What was seen is personal: it is stored sealed, is found by its blind index, and
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from parkflow.account import service as accounts
@@ -15,6 +15,7 @@ from parkflow.account.service import PlateKey
 from parkflow.db.conn import Conn, Row
 from parkflow.db.sql import load
 from parkflow.db.transition import Change, Subject, transition
+from parkflow.gate.flush import Flush
 from parkflow.gate.state import SIGHTING, SightingEvent, SightingState
 from parkflow.gate.store import Gate
 from parkflow.gate.unpaired import ScanKey
@@ -34,6 +35,8 @@ _PURPOSES: Final = {PLATE: "sighting/plate", TICKET: "sighting/ticket"}
 _SEEN_LENGTH_MAX: Final = 400
 _CODE_ID_PREFIX: Final = b"parkflow/sighting/1\0"
 _CODE_ID_BYTES: Final = 16
+_UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class Sighting(NamedTuple):
@@ -91,6 +94,31 @@ async def keep(conn: Conn, vault: Vault, sightings: Sequence[Sighting], *, recei
         return
     rows = sorted((_row(vault, one) for one in sightings), key=lambda row: row[:4])
     await conn.execute(_SQL.insert_sightings, received_at, *[list(column) for column in zip(*rows, strict=True)])
+
+
+async def keep_reported(conn: Conn, vault: Vault, flush: Flush, fresh: Sequence[bool] | None) -> None:
+    """Store the sightings among the new events of a flush; `fresh` says which rows are new, None: all."""
+    judged = flush.judged
+    places = [place for place, row in enumerate(judged.sighting_row) if fresh is None or fresh[row]]
+    if not places:
+        return
+    rows = [judged.sighting_row[place] for place in places]
+    reported = [
+        Sighting(
+            flush.gate(row),
+            flush.key(row).epoch,
+            judged.seq[row],
+            judged.direction[row],
+            judged.medium[row],
+            judged.sighting_text[place],
+            judged.sighting_lifted_by[place],
+            _instant(judged.at_ms[row]),
+            None if earliest_ms is None else _instant(earliest_ms),
+            None if latest_ms is None else _instant(latest_ms),
+        )
+        for place, row, earliest_ms, latest_ms in zip(places, rows, *flush.doubts_ms(rows), strict=True)
+    ]
+    await keep(conn, vault, reported, received_at=max(one.received_at for one in flush.received))
 
 
 async def due(
@@ -247,6 +275,10 @@ async def _insert_scans(conn: Conn, matched: Sequence[KeptSighting], now: dateti
         [code_id(one.key) for one in ordered],
         [one.medium for one in ordered],
     )
+
+
+def _instant(at_ms: int) -> datetime:
+    return _UNIX + at_ms * _MILLISECOND
 
 
 def _row(vault: Vault, one: Sighting) -> tuple[object, ...]:

@@ -9,12 +9,12 @@ with asked as (
            'entry' as direction
       from asked k
       join stay s on s.bucket = k.bucket and s.card_id = k.card_id and s.lot_id = k.lot_id
-     where s.entry_at between k.since and k.until and s.entry_gate_id is not null
+     where s.entry_at between k.since and k.until and s.entry_gate_id is not null and s.state <> 'void'
     union all
     select s.bucket, s.card_id, s.lot_id, s.exit_gate_id, s.exit_epoch, s.exit_seq, s.exit_at, 'exit'
       from asked k
       join stay s on s.bucket = k.bucket and s.card_id = k.card_id and s.lot_id = k.lot_id
-     where s.entry_at between k.since and k.until and s.exit_gate_id is not null
+     where s.entry_at between k.since and k.until and s.exit_gate_id is not null and s.state <> 'void'
     union all
     select s.bucket, s.card_id, s.lot_id, s.gate_id, s.epoch, s.seq,
            coalesce(case s.direction when 'entry' then s.latest_at else s.earliest_at end, s.scanned_at), s.direction

@@ -1,22 +1,19 @@
 """Sightings in the scene of a lot: what gates saw without a code, and what was found out about it."""
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
-from parkflow.account import service as account_service
-from parkflow.account.service import PlateKey
 from parkflow.charge import service as charge_service
 from parkflow.db.tx import tx
 from parkflow.gate import service as gate_service
 from parkflow.gate import sightings
-from parkflow.gate import store as gate_store
 from parkflow.gate.sightings import Sighting
 from parkflow.kit.ids import bucket_of
 from parkflow.ledger import service as ledger
 from parkflow.parking import sightings as parking_sightings
 from tests import seed
 from tests.db.parking.conftest import Lot
-from tests.street import Driver, StreetGate
+from tests.street import Driver, Scan, StreetGate, results, upload
 
 PLATE = "粤B·12345"
 
@@ -29,13 +26,16 @@ async def account_of(lot: Lot, driver: Driver) -> int:
     return account_id
 
 
-async def enter_plate(lot: Lot, driver: Driver, plate: str = PLATE) -> PlateKey:
+async def enter_plate(lot: Lot, driver: Driver, plate: str = PLATE) -> None:
     """The driver enters a plate in the app, at the clock's instant."""
-    account_id, vault, now = await account_of(lot, driver), lot.services.vault, lot.clock.now()
     async with tx(lot.pool) as conn:
-        await account_service.add_vehicle(conn, vault, account_id=account_id, plate=plate, vehicle_class="car", now=now)
-        await sightings.plate_entered(conn, vault, plate=plate, now=now)
-    return account_service.plate_key(vault, plate)
+        token = await seed.session(conn, await account_of(lot, driver), now=lot.clock.now())
+    answer = await lot.client.post(
+        "/v1/driver/vehicles",
+        headers={"Authorization": f"Bearer {token}"},
+        json={"plate": plate, "vehicle_class": "car"},
+    )
+    assert answer.status_code == 201, answer.text
 
 
 async def driver_with_plate(lot: Lot, plate: str = PLATE) -> Driver:
@@ -44,44 +44,48 @@ async def driver_with_plate(lot: Lot, plate: str = PLATE) -> Driver:
     return driver
 
 
-async def sighting(
-    lot: Lot, gate: StreetGate, at: datetime, text: str | None = PLATE, *, medium: str = "plate", by: str | None = None
-) -> Sighting:
-    """The next event of the gate's journal, as evidence and as a sighting that is not kept yet."""
-    gate.last_seq += 1
-    async with tx(lot.pool) as conn:
-        known = await gate_service.get(conn, gate.gate_id)
-        await conn.execute(
-            "insert into gate_event (bucket, gate_id, epoch, seq, content_sha256, scanned_at, direction, medium,"
-            " content, gate_verdict, verdict, received_at)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, '{}', 'accepted', 'accepted', $6)",
-            known.bucket,
-            known.gate_id,
-            gate.epoch,
-            gate.last_seq,
-            bytes(32),
-            at,
-            gate.direction,
-            medium,
-        )
-    return Sighting(known, gate.epoch, gate.last_seq, gate.direction, medium, text, by, at, None, None)
+class Seen(NamedTuple):
+    """An event in a gate's journal that is not uploaded yet."""
+
+    gate: StreetGate
+    scan: Scan
 
 
-async def keep(lot: Lot, *seen: Sighting) -> None:
-    """They are uploaded at the clock's instant, with all that the gates saw before."""
-    now = lot.clock.now()
-    async with tx(lot.pool) as conn:
-        await sightings.keep(conn, lot.services.vault, seen, received_at=now)
-        for one in seen:
-            await gate_store.raise_watermark(
-                conn, one.gate, epoch=one.epoch, acked_seq=one.seq, last_seq=one.seq, now=now
+def sighting(
+    gate: StreetGate, at: datetime, text: str | None = PLATE, *, medium: str = "plate", by: str | None = None
+) -> Seen:
+    """The next event of the gate's journal: a plate, a ticket, or a barrier raised by hand."""
+    shown = {} if text is None else {medium: text}
+    by_hand = {} if by is None else {"manual": True, "lifted_by": by}
+    return Seen(gate, gate.scan(None, at, medium=medium, **shown, **by_hand))
+
+
+async def keep(lot: Lot, *seen: Seen) -> None:
+    """They are uploaded at the clock's instant."""
+    for gate, scan in seen:
+        answer = await upload(lot.client, gate, lot.clock.now(), scan)
+        assert results(answer)[0] in ("accepted", "duplicate")
+        medium = scan["medium"]
+        async with tx(lot.pool) as conn:
+            reported = Sighting(
+                await gate_service.get(conn, gate.gate_id),
+                gate.epoch,
+                scan["seq"],
+                gate.direction,
+                medium,
+                scan.get(medium),
+                scan.get("lifted_by"),
+                datetime.fromtimestamp(scan["at_ms"] // 1000, UTC),
+                None,
+                None,
             )
+            await sightings.keep(conn, lot.services.vault, [reported], received_at=lot.clock.now())
 
 
-async def sees(lot: Lot, gate: StreetGate, minute: int, text: str | None = PLATE, **other: Any) -> Sighting:
+async def sees(lot: Lot, gate: StreetGate, minute: int, text: str | None = PLATE, **other: Any) -> Seen:
     """The gate sees it at that minute and uploads it at once."""
     lot.clock.move_to(max(lot.clock.now(), lot.at(minute)))
-    one = await sighting(lot, gate, lot.at(minute), text, **other)
+    one = sighting(gate, lot.at(minute), text, **other)
     await keep(lot, one)
     return one
 

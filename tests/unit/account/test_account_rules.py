@@ -27,7 +27,15 @@ def test_what_is_not_e164_is_no_phone(typed: str) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "plate"),
-    [("abc-1234", "ABC1234"), ("京A·12345", "京A12345"), ("ＡＢＣ　１２３", "ABC123"), ("xyz 9", "XYZ9")],
+    [
+        ("abc-1234", "ABC1234"),
+        ("京A·12345", "京A12345"),
+        ("京A・12345", "京A12345"),
+        ("京A\uff6512345", "京A12345"),
+        ("ＡＢＣ　１２３", "ABC123"),
+        ("xyz 9", "XYZ9"),
+        ("m\u2013ab\u00a01\t2", "MAB12"),
+    ],
 )
 def test_a_plate_is_written_in_capitals_without_separators(typed: str, plate: str) -> None:
     assert normal_plate(typed) == plate
