@@ -12,7 +12,7 @@ from parkflow.credential.keys import ScanSubject
 from parkflow.db.conn import Conn
 from parkflow.db.transition import IllegalTransition
 from parkflow.db.tx import in_tx
-from parkflow.gate import progress, scan_store, service, stages
+from parkflow.gate import progress, scan_store, service, sightings, stages
 from parkflow.gate.flush import Flush, Received
 from parkflow.gate.posts import Posts
 from parkflow.gate.rules import ACCEPTED, CHAIN_BROKEN, CONFLICT, CONFLICTING, DUPLICATE, REPLAYED, UNISSUED
@@ -103,6 +103,7 @@ async def _keep(conn: Conn, services: Services, flush: Flush) -> _Kept:
     if fresh is not None:
         await _compare_old(conn, flush, fresh, results, reasons)
     await _keep_passages(conn, flush, fresh, results)
+    await sightings.keep_reported(conn, services.vault, flush, fresh)
     marks, broken = await progress.advance(conn, flush, troubled=frozenset(reasons))
     for gate_id, reason in {**broken, **reasons}.items():
         await _quarantine(conn, flush, gate_id, reason)
