@@ -1,4 +1,4 @@
-"""Ingest: verified durable scans a second, their latency, a backlog of days beside live gates, and rivals on one server.
+"""Ingest: verified durable scans a second, their latency, a backlog of days beside live gates, rivals on one server.
 
 Load, API, worker, Postgres and Valkey share the machine. Postgres runs as parkflow ships it, `synchronous_commit=on`.
 A rate counts what was acknowledged, and the database is asked afterwards whether all of it is there.
@@ -21,10 +21,12 @@ import click
 from bench.load import meters, rivals
 from bench.load.backlog import Drain, drain
 from bench.load.cards import Cards, cards_path, make_cards
+from bench.load.founding import found_town
+from bench.load.home import Home
 from bench.load.journals import Epoch, Passages, Upload, check_codes, make_journals, passages
 from bench.load.sender import Sender, Tally, closed_loop, open_loop
-from bench.load.service import Home, Service, running, temporary_home
-from bench.load.town import Town, TownSize, found_town
+from bench.load.service import Service, running, temporary_home
+from bench.load.town import Town, TownSize
 from bench.registry import Figures, area
 from parkflow.db.pool import connected
 from parkflow.vault import Vault
@@ -115,7 +117,7 @@ def found(home: Home, size: TownSize, pool: ProcessPoolExecutor) -> Town:
     """The town with its cards."""
     begun, now = time.perf_counter(), datetime.now(UTC)
     town = asyncio.run(found_town(home.dsn, Vault(home.master_key), size, now=now))
-    make_cards(home.dsn, home.master_key, town, home.outbox, seed=SEED, now=now, pool=pool)
+    make_cards(home, town, seed=SEED, now=now, pool=pool)
     check_codes(itertools.islice(Cards(cards_path(home.outbox, 0)), 3))
     _say(f"town of {len(town.gates)} gates and {size.cards:,} cards made", begun)
     return town
@@ -172,16 +174,12 @@ async def _peak(bench: Bench, service: Service, sender: Sender, journals: Journa
     """Closed loop to find the rate, open loop a little below it for the figures."""
     course = bench.course
     waiting = deque(upload for batch in zip(*journals.main, strict=True) for upload in batch)
-    closed, begun, ended = await closed_loop(
-        sender, waiting, in_flight=course.in_flight, seconds=course.closed_seconds
-    )
+    closed, begun, ended = await closed_loop(sender, waiting, in_flight=course.in_flight, seconds=course.closed_seconds)
     reached = closed.per_second(begun, ended)
     _say(f"closed loop, {course.in_flight} batches under way: {reached:,.0f} scans/s, {_latency(closed)}")
     rate = min(reached * course.open_share, sum(upload.count for upload in waiting) / course.open_seconds)
     before = await meters.read(bench.home, service)
-    opened, begun, ended = await open_loop(
-        sender, waiting, scans_per_s=rate, seconds=course.open_seconds, seed=SEED
-    )
+    opened, begun, ended = await open_loop(sender, waiting, scans_per_s=rate, seconds=course.open_seconds, seed=SEED)
     cost = meters.between(before, await meters.read(bench.home, service))
     cost.show("open loop", scans=opened.scans)
     _say(f"open loop at {rate:,.0f} scans/s for {course.open_seconds:.0f} s: {_latency(opened)}")
@@ -204,7 +202,6 @@ async def _after_days_offline(bench: Bench, service: Service, sender: Sender, jo
         journals.offline,
         epoch=journals.epoch + 2,
         seconds_max=bench.course.drain_seconds_max,
-        seed=SEED,
     )
     cost = meters.between(before, await meters.read(bench.home, service))
     cost.show("backlog", scans=drained.backlog.scans)

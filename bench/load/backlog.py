@@ -59,7 +59,9 @@ class LiveGate:
         now_ms = time.time_ns() // 1_000_000
         at_ms = sorted(now_ms - self._dice.randrange(int(LIVE_EVERY_S * 1_000)) for _ in range(LIVE_SCANS))
         first_seq, prev_hash = self._chain.seq + 1, self._chain.hash.hex()
-        scans = b",".join(self._chain.append(self._cards[self._next_card + place], at) for place, at in enumerate(at_ms))
+        scans = b",".join(
+            self._chain.append(self._cards[self._next_card + place], at) for place, at in enumerate(at_ms)
+        )
         self._next_card += LIVE_SCANS
 
         def body(sent_ms: int) -> bytes:
@@ -71,14 +73,17 @@ class LiveGate:
 
 
 async def drain(
-    sender: Sender, town: Town, folder: Path, journals: Sequence[Sequence[Upload]], *, epoch: int, seconds_max: float, seed: int
+    sender: Sender, town: Town, folder: Path, journals: Sequence[Sequence[Upload]], *, epoch: int, seconds_max: float
 ) -> Drain:
-    """Upload the journals, each gate one batch after the other, with the gates of other lots live; stop when time is up."""
+    """Upload the journals, each gate one batch after the other; gates of other lots are live, under `epoch`.
+
+    Stops when time is up: what was drained until then tells the rate.
+    """
     drained, stop = Drain(), asyncio.Event()
     offline = {upload.gate.gate_id for uploads in journals for upload in uploads}
     cards = [Cards(cards_path(folder, operator)) for operator in range(town.size.operators)]
     live = [
-        LiveGate(gate, cards[gate.operator], epoch=epoch, seed=seed)
+        LiveGate(gate, cards[gate.operator], epoch=epoch, seed=sender.seed)
         for gate in town.gates
         if gate.gate_id not in offline
     ]

@@ -7,7 +7,7 @@ the way is shorter, because a hundred thousand sign-ups are not what is measured
 import asyncio
 import mmap
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from bench.load.home import Home
 from bench.load.town import CHANNEL, Town
 from parkflow import core
 from parkflow.credential.keys import Signer as Issuer
-from parkflow.db.conn import Conn
 from parkflow.db.pool import connected
 from parkflow.kit.ids import BUCKETS, RANDOM_BITS
 from parkflow.vault import Vault
@@ -58,6 +58,9 @@ class Cards:
     def __len__(self) -> int:
         return len(self._bytes) // _RECORD_BYTES
 
+    def __iter__(self) -> Iterator[Phone]:
+        return (self[place] for place in range(len(self)))
+
     def __getitem__(self, place: int) -> Phone:
         start = place % len(self) * _RECORD_BYTES
         record = self._bytes[start : start + _RECORD_BYTES]
@@ -80,19 +83,21 @@ def cards_path(folder: Path, operator: int) -> Path:
     return folder / f"cards-{operator}"
 
 
-def make_cards(dsn: str, master_key: bytes, town: Town, folder: Path, *, seed: int, now: datetime, pool: ProcessPoolExecutor) -> None:
-    """All cards of the town, in the database and in the files of `folder`."""
+def make_cards(home: Home, town: Town, *, seed: int, now: datetime, pool: ProcessPoolExecutor) -> None:
+    """All cards of the town, in the database and in the files of the outbox."""
     orders = [
-        _Order(f"{seed}/{operator}/{start}", min(_CHUNK, town.size.cards_per_operator - start), operator_id, issuer, now)
+        _Order(
+            f"{seed}/{operator}/{start}", min(_CHUNK, town.size.cards_per_operator - start), operator_id, issuer, now
+        )
         for operator, (operator_id, issuer) in enumerate(zip(town.operator_ids, town.issuers, strict=True))
         for start in range(0, town.size.cards_per_operator, _CHUNK)
     ]
-    made = pool.map(partial(_make, dsn, master_key), orders)
+    made = pool.map(partial(_make, home.dsn, home.master_key), orders)
     by_operator: dict[int, list[bytes]] = {operator_id: [] for operator_id in town.operator_ids}
     for order, records in zip(orders, made, strict=True):
         by_operator[order.operator_id].append(records)
     for operator, operator_id in enumerate(town.operator_ids):
-        cards_path(folder, operator).write_bytes(b"".join(by_operator[operator_id]))
+        cards_path(home.outbox, operator).write_bytes(b"".join(by_operator[operator_id]))
 
 
 def _make(dsn: str, master_key: bytes, order: _Order) -> bytes:
@@ -104,7 +109,7 @@ def _make(dsn: str, master_key: bytes, order: _Order) -> bytes:
 
 async def _copy(dsn: str, rows: dict[str, list[tuple[object, ...]]]) -> None:
     async with connected(dsn, application="bench") as conn, conn.transaction():
-        # The rows refer to each other by construction; checking half a million of them would take longer than making them.
+        # The rows refer to each other by construction; checking half a million of them would take as long as the rest.
         await conn.execute("set local session_replication_role = replica")
         for table, columns in _COLUMNS.items():
             await conn.copy_records_to_table(table, records=rows[table], columns=columns.split())
@@ -115,7 +120,7 @@ def _rows(vault: Vault, order: _Order) -> tuple[dict[str, list[tuple[object, ...
     rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _COLUMNS}
     records = []
     not_before = (order.now - timedelta(hours=PAST_HOURS)).replace(microsecond=0)
-    expires_at = not_before + timedelta(hours=CREDENTIAL_HOURS)
+    window = (not_before, not_before + timedelta(hours=CREDENTIAL_HOURS))
     for _ in range(order.count):
         bucket = dice.randrange(BUCKETS)
         account_id, agreement_id, card_id, device_id = (
@@ -129,14 +134,22 @@ def _rows(vault: Vault, order: _Order) -> tuple[dict[str, list[tuple[object, ...
         reference = f"{agreement_id:x}"
         rows["account"].append((bucket, account_id, phone, not_before))
         rows["agreement"].append(
-            (bucket, agreement_id, account_id, CHANNEL, f"a{reference}", f"r{reference}", "active", "http://127.0.0.1:9/")
-            + (not_before, expires_at)
+            (
+                bucket,
+                agreement_id,
+                account_id,
+                CHANNEL,
+                f"a{reference}",
+                f"r{reference}",
+                "active",
+                "http://127.0.0.1:9/",
+                *window,
+            )
         )
         rows["card"].append((bucket, card_id, account_id, order.operator_id, agreement_id, "active", 0, 1, not_before))
         rows["device"].append((bucket, device_id, card_id, core.public_key(device_secret), not_before))
         rows["credential"].append(
-            (bucket, card_id, 1, device_id, order.issuer.kid, subject, code_key, credential)
-            + (not_before, not_before, expires_at)
+            (bucket, card_id, 1, device_id, order.issuer.kid, subject, code_key, credential, not_before, *window)
         )
         records.append(credential + code_secret + code_key)
     return rows, records

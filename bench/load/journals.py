@@ -164,7 +164,9 @@ def _make(folder: Path, epoch: Epoch) -> list[Upload]:
             first_seq, prev_hash, start = chain.seq + 1, chain.hash.hex(), file.tell()
             length = file.write(b",".join(_scans(cards, chain, plan)))
             uploads.append(
-                Upload(epoch.gate, epoch.number, first_seq, plan.count, prev_hash, epoch.last_sync_ms, path, start, length)
+                Upload(
+                    epoch.gate, epoch.number, first_seq, plan.count, prev_hash, epoch.last_sync_ms, path, start, length
+                )
             )
     return uploads
 
@@ -177,7 +179,10 @@ def _scans(cards: Cards, chain: Chain, plan: Plan) -> Iterator[bytes]:
 def check_codes(cards: Iterable[Phone]) -> None:
     """That the short way gives the core's codes. Raises AssertionError."""
     for phone in cards:
-        ours, theirs = code_text(phone, 1_700_000_000, 7), core.make_code(phone.credential, phone.code_secret[:32], 1_700_000_000, 7)
+        ours, theirs = (
+            code_text(phone, 1_700_000_000, 7),
+            core.make_code(phone.credential, phone.code_secret[:32], 1_700_000_000, 7),
+        )
         assert ours == theirs, "codes made for the load are those that phones make"
 
 

@@ -142,4 +142,3 @@ async def _rows(conn: Conn, table: str, gate_id: int, epoch: int) -> dict[int, l
 def _batches(rows: Sequence[tuple[Any, ...]], size: int = 500) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
     for number, group in groupby(rows, key=lambda row: (row[-1] - 1) // size):
         yield number, [row[:-1] for row in group]
-

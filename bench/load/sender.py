@@ -71,6 +71,7 @@ class Sender:
     """Gates at one service, each of which sends one batch at a time."""
 
     def __init__(self, base_url: str, *, seed: int) -> None:
+        self.seed = seed
         self._client = Client(base_url)
         self._authority = base_url.removeprefix("http://")
         self._dice = random.Random(seed)
@@ -150,9 +151,7 @@ async def open_loop(
     return tally, begun, begun + seconds
 
 
-def schedule(
-    waiting: Iterable[Upload], scans_per_s: float, seconds: float, seed: int
-) -> list[tuple[float, Upload]]:
+def schedule(waiting: Iterable[Upload], scans_per_s: float, seconds: float, seed: int) -> list[tuple[float, Upload]]:
     """When each batch is due, in seconds from the beginning; what is due later than `seconds` is left out."""
     dice = random.Random(seed)
     by_gate: dict[int, list[Upload]] = defaultdict(list)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import tempfile
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.load.home import Home
 from parkflow.db.migrate import migrate
 from parkflow.demo.stack import Member, Stack, child_environment, free_port
 from parkflow.servers import embedded_servers
@@ -20,21 +20,6 @@ from parkflow.settings import Settings, master_key
 _ENVIRONMENT: Final = {"PARKFLOW_DEDUCT_DELAY_SECONDS": str(7 * 86_400)}
 _MEMORY: Final = Path("/dev/shm")
 _MEMORY_BYTES_MIN: Final = 4 * 1024**3
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where a run keeps its things: the servers' data on a disk, what is only sent in memory where there is room."""
-
-    data_dir: Path
-    outbox: Path
-    dsn: str
-    master_key: bytes
-
-    @property
-    def keeper_pid(self) -> int:
-        """The process whose children are Postgres and Valkey."""
-        return int(json.loads((self.data_dir / "servers.json").read_text(encoding="utf-8"))["keeper_pid"])
 
 
 @dataclass(frozen=True, slots=True)
