@@ -20,7 +20,7 @@ RUST_SOURCES := $(shell find core_rs -name target -prune -o -type f \( -name '*.
 PACKAGES := .venv/.packages-installed
 EXTENSION := .venv/.extension-built
 
-.PHONY: help demo test bench fuzz lint lint-rust lint-python all-rust all-python test-rust test-fuzz test-python test-flow docs lock clean setup
+.PHONY: help demo test bench load fuzz lint lint-rust lint-python all-rust all-python test-rust test-fuzz test-python test-flow docs lock clean setup
 
 help:  ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ all-python:
 
 bench: $(EXTENSION)  ## measure, compare with the baselines, write bench/results/latest.json (ONLY=codes,tariffs)
 	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+load: $(EXTENSION)  ## put a peak of exits on a service of its own: report, table, CSV (ARGS='day --seconds 90', docs/load.md)
+	@$(BIN)/python -m bench.load $(or $(ARGS),day)
 
 fuzz: $(PACKAGES)  ## search for inputs that break the Rust core, guided by coverage (ARGS='--seconds 3600')
 	@$(BIN)/python -m bench.fuzz $(ARGS)

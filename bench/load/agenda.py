@@ -19,6 +19,8 @@ UPLOAD: Final = "upload"
 POLL: Final = "poll"
 LOOK: Final = "look"
 _ENTRIES_PER_BATCH: Final = 500
+# A driver looks on the way to the barrier, while the stay is open.
+_LOOKS_BEFORE_S: Final = 5.0
 _HOUR_MS: Final = 3_600_000
 
 
@@ -56,7 +58,6 @@ class Agenda:
     exits: Sequence[Sequence[Exit]]
     acts: Sequence[Act]
     sessions: Mapping[int, str]
-    seconds: float
 
     @property
     def leaving(self) -> Sequence[Exit]:
@@ -78,7 +79,7 @@ def exits_of(town: Town, times: Sequence[float], *, seed: int) -> list[list[Exit
 
 def first_cards(town: Town, cars: Sequence[int]) -> dict[int, int]:
     """The first card of each lot, when lots of an operator stand one behind the other."""
-    firsts = {}
+    firsts: dict[int, int] = {}
     for operator in range(town.size.operators):
         lots = range(operator, town.size.lots, town.size.operators)
         firsts |= dict(zip(lots, accumulate((cars[lot] for lot in lots), initial=0), strict=False))
@@ -103,17 +104,22 @@ def entries_of(town: Town, exits: Sequence[Sequence[Exit]], number: int, *, now_
     return epochs
 
 
-def acts_of(town: Town, exits: Sequence[Sequence[Exit]], rhythm: Rhythm, *, seconds: float, seed: int) -> list[Act]:
-    """Uploads and polls of every gate at its own phase, and looks of some drivers at the moment they leave."""
+def acts_of(exits: Sequence[Sequence[Exit]], rhythm: Rhythm, *, gates: int, seconds: float, seed: int) -> list[Act]:
+    """Uploads and polls of every gate at its own phase, and looks of some drivers a little before they leave.
+
+    Gates go on until every car that left was uploaded.
+    """
     dice = random.Random(seed)
+    until = max([seconds, *(lot[-1].due for lot in exits if lot)]) + rhythm.upload_every_s
     acts = [
         Act(at, kind, number)
-        for number in range(len(town.gates))
+        for number in range(gates)
         for kind, every in ((UPLOAD, rhythm.upload_every_s), (POLL, rhythm.poll_every_s))
-        for at in _ticks(dice.random() * every, every, seconds + rhythm.upload_every_s)
+        for at in _ticks(dice.random() * every, every, until)
     ]
     leaving = [one for lot in exits for one in lot]
-    acts += [Act(one.due, LOOK, number) for number, one in enumerate(leaving) if dice.random() < rhythm.looking]
+    looks = [number for number in range(len(leaving)) if dice.random() < rhythm.looking]
+    acts += [Act(max(0.0, leaving[number].due - _LOOKS_BEFORE_S), LOOK, number) for number in looks]
     return sorted(acts)
 
 

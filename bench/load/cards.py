@@ -8,7 +8,7 @@ import asyncio
 import mmap
 import random
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -83,7 +83,7 @@ def cards_path(folder: Path, operator: int) -> Path:
     return folder / f"cards-{operator}"
 
 
-def make_cards(home: Home, town: Town, *, seed: int, now: datetime, pool: ProcessPoolExecutor) -> None:
+def make_cards(home: Home, town: Town, *, seed: int, now: datetime, pool: Executor) -> None:
     """All cards of the town, in the database and in the files of the outbox."""
     orders = [
         _Order(

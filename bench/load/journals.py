@@ -4,9 +4,8 @@ Only the head of a body (when the gate sends it) and the signature are made at t
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -148,7 +147,7 @@ def passages(town: Town, lots: Sequence[int], number: int, plan: Passages) -> li
     ]
 
 
-def make_journals(epochs: Sequence[Epoch], folder: Path, pool: ProcessPoolExecutor) -> list[list[Upload]]:
+def make_journals(epochs: Sequence[Epoch], folder: Path, pool: Executor) -> list[list[Upload]]:
     """The uploads of each epoch, in order; the bytes are in files of `folder`."""
     return list(pool.map(partial(_make, folder), epochs, chunksize=4))
 
@@ -184,12 +183,6 @@ def check_codes(cards: Iterable[Phone]) -> None:
             core.make_code(phone.credential, phone.code_secret[:32], 1_700_000_000, 7),
         )
         assert ours == theirs, "codes made for the load are those that phones make"
-
-
-def content_of(body: bytes) -> dict[str, object]:
-    """A body as JSON, for tests."""
-    content: dict[str, object] = json.loads(body)
-    return content
 
 
 def _instant(at_ms: int) -> str:

@@ -20,6 +20,7 @@ STAGE_METRIC: Final = "parkflow_ingest_stage_seconds"
 REQUEST_METRIC: Final = "parkflow_http_request_seconds"
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _BACKENDS: Final = "select pid, application_name from pg_stat_activity where backend_type = 'client backend'"
+_WIDTH: Final = 110
 Spent = Mapping[str, float]
 
 
@@ -45,7 +46,7 @@ class Cost:
         for part, seconds in sorted(self.cpu.items(), key=lambda pair: -pair[1]):
             table.add_row(part, f"{seconds:.1f}", f"{seconds / total:.0%}", f"{seconds * 1e6 / max(scans, 1):.1f}")
         table.add_row("all", f"{total:.1f}", "100%", f"{total * 1e6 / max(scans, 1):.1f}")
-        Console().print(table)
+        Console(width=_WIDTH).print(table)
         stages = {name: one for name, one in self.stages.items() if one[0]}
         if not stages:
             return
@@ -55,7 +56,7 @@ class Cost:
             table.add_row(
                 name, f"{times:,.0f}", f"{seconds:.1f}", f"{seconds / whole:.0%}", f"{seconds / times * 1e3:.2f}"
             )
-        Console().print(table)
+        Console(width=_WIDTH).print(table)
 
 
 async def read(home: Home, service: Service) -> Reading:
@@ -79,8 +80,9 @@ def between(before: Reading, after: Reading) -> Cost:
 def _cpu(home: Home, service: Service, backends: Mapping[int, str]) -> Spent:
     processes = dict(_processes())
     spent: dict[str, float] = defaultdict(float)
+    # Locust is a child of ours and has ended when we look.
     own = os.times()
-    spent["load"] = own.user + own.system
+    spent["load"] = own.user + own.system + own.children_user + own.children_system
     for pid in _family(processes, service.api.pid):
         spent["API"] += processes[pid].seconds
     for pid in _family(processes, service.worker.pid) if service.worker else ():

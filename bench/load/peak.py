@@ -10,7 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,23 +86,26 @@ def run(peak: Peak) -> Outcome:
         return asyncio.run(_run(home, town, peak, pool))
 
 
-async def _run(home: Home, town: Town, peak: Peak, pool: ProcessPoolExecutor) -> Outcome:
+async def _run(home: Home, town: Town, peak: Peak, pool: Executor) -> Outcome:
+    agenda = await make_agenda(home, town, peak)
+    async with running(home.data_dir, {"PARKFLOW_DATA_DIR": str(home.data_dir)}) as service:
+        await _let_in(home, agenda, service, pool)
+        before = await meters.read(home, service)
+        outcome = await carry_out(peak, agenda, service)
+        cost = meters.between(before, await meters.read(home, service))
+    show(peak, outcome)
+    cost.show(peak.name, scans=len(peak.times))
+    await check_exits(home, len(peak.times))
+    return outcome
+
+
+async def make_agenda(home: Home, town: Town, peak: Peak) -> Agenda:
+    """What will happen, with a session for each driver who will look."""
     exits = exits_of(town, peak.times, seed=SEED)
-    acts = acts_of(town, exits, peak.rhythm, seconds=peak.seconds, seed=SEED)
+    acts = acts_of(exits, peak.rhythm, gates=len(town.gates), seconds=peak.seconds, seed=SEED)
     leaving = [one for lot in exits for one in lot]
     sessions = await _log_in(home, town, {act.number: leaving[act.number] for act in acts if act.kind == LOOK})
-    path = home.outbox / "agenda"
-    path.write_bytes(pickle.dumps(Agenda(town, home.outbox, exits, acts, sessions, peak.seconds)))
-    async with running(home.data_dir, {"PARKFLOW_DATA_DIR": str(home.data_dir)}) as service:
-        await _let_in(home, town, exits, service, pool)
-        before = await meters.read(home, service)
-        await _locust(peak, service, path)
-        cost = meters.between(before, await meters.read(home, service))
-    outcome = read_outcome(peak.folder / peak.name)
-    show(peak, outcome)
-    cost.show(peak.name, scans=len(leaving))
-    await _check(home, len(leaving))
-    return outcome
+    return Agenda(town, home.outbox, exits, acts, sessions)
 
 
 async def _log_in(home: Home, town: Town, lookers: Mapping[int, Exit]) -> dict[int, str]:
@@ -125,12 +128,10 @@ async def _log_in(home: Home, town: Town, lookers: Mapping[int, Exit]) -> dict[i
         }
 
 
-async def _let_in(
-    home: Home, town: Town, exits: Sequence[Sequence[Exit]], service: Service, pool: ProcessPoolExecutor
-) -> None:
+async def _let_in(home: Home, agenda: Agenda, service: Service, pool: Executor) -> None:
     """Every car that will leave has come in, and its stay is open before the load begins."""
     begun = time.perf_counter()
-    epochs = entries_of(town, exits, int(time.time()), now_ms=time.time_ns() // 1_000_000)
+    epochs = entries_of(agenda.town, agenda.exits, int(time.time()), now_ms=time.time_ns() // 1_000_000)
     waiting = deque(upload for uploads in make_journals(epochs, home.outbox, pool) for upload in uploads)
     sender = Sender(service.url, seed=SEED)
     try:
@@ -146,19 +147,23 @@ async def _let_in(
     raise click.ClickException(f"{tally.scans:,} entries were not all made stays in {_APPLY_SECONDS_MAX} s")
 
 
-async def _locust(peak: Peak, service: Service, agenda: Path) -> None:
+async def carry_out(peak: Peak, agenda: Agenda, service: Service) -> Outcome:
+    """Run Locust until the agenda is done; its report and its CSV files are in the peak's folder."""
     peak.folder.mkdir(parents=True, exist_ok=True)
+    path = agenda.outbox / "agenda"
+    path.write_bytes(pickle.dumps(agenda))
     prefix = peak.folder / peak.name
     command = [sys.executable, "-P", "-m", "locust", "-f", str(_LOCUSTFILE), "--headless", "--only-summary"]
     command += ["--users", "1", "--spawn-rate", "1", "--host", service.url, "--stop-timeout", "30"]
     command += ["--run-time", f"{int(peak.seconds + _OVERTIME_SECONDS)}s", "--exit-code-on-error", "0"]
     command += ["--csv", str(prefix), "--html", f"{prefix}.html", "--loglevel", "WARNING", "--skip-log-setup"]
-    environment = {**service.environment, AGENDA_VARIABLE: str(agenda)}
+    environment = {**service.environment, AGENDA_VARIABLE: str(path)}
     with (peak.folder / f"{peak.name}.log").open("wb") as log:
         done = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=subprocess.STDOUT)
         code = await done.wait()
     if code != 0:
         raise click.ClickException(f"Locust ended with {code}; see {log.name}")
+    return read_outcome(prefix)
 
 
 def read_outcome(prefix: Path) -> Outcome:
@@ -191,11 +196,11 @@ def show(peak: Peak, outcome: Outcome) -> None:
     for line in outcome.lines.values():
         times = (f"{value:,.0f}" for value in (line.p50_ms, line.p95_ms, line.p99_ms, line.longest_ms))
         table.add_row(line.name, f"{line.requests:,}", f"{line.failures:,}", f"{line.per_second:,.1f}", *times)
-    Console().print(table)
-    Console().print(f"report: {peak.folder / peak.name}.html")
+    Console(width=110).print(table)
+    Console(width=110).print(f"report: {peak.folder / peak.name}.html")
 
 
-async def _check(home: Home, exits: int) -> None:
+async def check_exits(home: Home, exits: int) -> None:
     """Every exit is there once. Raises otherwise."""
     async with connected(home.dsn, application="bench") as conn:
         found = await conn.fetchval("select count(*) from scan where direction = 'exit'")
