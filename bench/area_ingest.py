@@ -57,7 +57,7 @@ class Course:
 
 FULL: Final = Course(
     size=TownSize(operators=4, lots=100, cards_per_operator=26_000),
-    batches_per_gate=8,
+    batches_per_gate=10,
     batch_scans=500,
     in_flight=16,
     closed_seconds=12,
@@ -230,9 +230,12 @@ async def check_stored(home: Home, epoch: int, tallies: Sequence[Tally], *, scan
     async with connected(home.dsn, application="bench") as conn:
         events = await conn.fetchval("select count(*) from gate_event where epoch = $1", epoch)
         passed = await conn.fetchval("select count(*) from scan where epoch = $1", epoch)
+        stopped = await conn.fetchval("select count(*) from gate where state <> 'active'")
     lost = sum(tally.lost_answers for tally in tallies)
     if lost == 0 and set(results) - {"accepted"}:
         raise click.ClickException(f"not every scan was accepted: {dict(results)}")
+    if stopped:
+        raise click.ClickException(f"{stopped} gates are in quarantine: their journals were not believed")
     if (events, passed) != (sent, sent):
         raise click.ClickException(f"sent {sent:,} scans; stored {events:,} events and {passed:,} passages")
 
