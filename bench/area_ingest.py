@@ -53,6 +53,7 @@ class Course:
     drain_seconds_max: float
     pgbench_seconds: int
     bare_batches: int
+    with_worker: bool = True
 
 
 FULL: Final = Course(
@@ -128,7 +129,8 @@ async def _figures(bench: Bench) -> Figures:
     await rivals.prepare_pgbench(home.dsn)
     tps = [await rivals.pgbench_tps(home.dsn, seconds=course.pgbench_seconds)]
     journals = make(bench)
-    async with running(home.data_dir, {"PARKFLOW_DATA_DIR": str(home.data_dir)}) as service:
+    environment = {"PARKFLOW_DATA_DIR": str(home.data_dir)}
+    async with running(home.data_dir, environment, with_worker=course.with_worker) as service:
         sender = Sender(service.url, seed=SEED)
         try:
             figures = await _peak(bench, service, sender, journals)

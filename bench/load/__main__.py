@@ -42,7 +42,8 @@ def steady(seconds: float, exits_per_s: float, looking: float) -> None:
 @main.command()
 @click.option("--seconds", default=15.0, show_default=True, help="How long the open loop lasts.")
 @click.option("--lots", default=20, show_default=True, help="Lots, each with two gates.")
-def ingest(seconds: float, lots: int) -> None:
+@click.option("--worker/--no-worker", default=True, show_default=True, help="Whether stays are made meanwhile.")
+def ingest(seconds: float, lots: int, worker: bool) -> None:
     """The course of `make bench ONLY=ingest` in small, to look at the cost by process and stage."""
     course = replace(
         FULL,
@@ -55,6 +56,7 @@ def ingest(seconds: float, lots: int) -> None:
         offline_batch_scans=1_000,
         pgbench_seconds=3,
         bare_batches=80,
+        with_worker=worker,
     )
     for name, value in run(course).items():
         click.echo(f"{name} {value:,.2f}")

@@ -123,8 +123,9 @@ def passages(town: Town, lots: Sequence[int], number: int, plan: Passages) -> li
     Entry gates first, then exit gates. A gate's scans are in order of time, and a card leaves before it comes again.
     """
     window_ms = plan.scans * plan.step_ms
+    busiest = -(-len(lots) // town.size.operators) * plan.scans
+    assert busiest <= town.size.cards_per_operator, "no card is at two lots at once"
     begun_ms = plan.end_ms - (plan.batches + 1) * window_ms
-    lots_of_operator = -(-len(lots) // town.size.operators)
     gates = [(town.entry(lot), begun_ms) for lot in lots]
     # Not a whole window later, when the cards of the next batch may be the same.
     gates += [(town.exit(lot), begun_ms + window_ms * 9 // 10) for lot in lots]
@@ -135,7 +136,7 @@ def passages(town: Town, lots: Sequence[int], number: int, plan: Passages) -> li
             begun_ms,
             [
                 Plan(
-                    (gate.lot // town.size.operators + lots_of_operator * batch) * plan.scans,
+                    gate.lot // town.size.operators * plan.scans + busiest * batch,
                     plan.scans,
                     first_ms + batch * window_ms,
                     plan.step_ms,
