@@ -55,6 +55,14 @@ class Course:
     bare_batches: int
     with_worker: bool = True
 
+    @property
+    def main_scans(self) -> int:
+        return 2 * self.size.lots * self.batches_per_gate * self.batch_scans
+
+    @property
+    def offline_scans(self) -> int:
+        return 2 * self.offline_lots * self.offline_batches * self.offline_batch_scans
+
 
 FULL: Final = Course(
     size=TownSize(operators=4, lots=100, cards_per_operator=26_000),
@@ -76,9 +84,8 @@ OFFLINE_GATES: Final = 100
 OFFLINE_HOURS: Final = 70
 FULL_BACKLOG_SCANS: Final = 8_640_000
 _HOUR_MS: Final = 3_600_000
-# The passages of the main part lie in so much time, which ends a little after they begin to be made.
+# The passages of the main part lie in so much time.
 _MAIN_MS: Final = 120_000
-_AHEAD_MS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,26 +154,28 @@ async def _figures(bench: Bench) -> Figures:
 
 def make(bench: Bench) -> Journals:
     """All that will be sent. The passages of the last minutes are made last, so that they are still that when sent."""
-    begun, course = time.perf_counter(), bench.course
-    epoch = int(time.time())
-    offline = make_journals(_offline(bench.town, course, epoch + 1), bench.home.outbox, bench.pool)
-    main = make_journals(_main(bench.town, course, epoch), bench.home.outbox, bench.pool)
-    scans = sum(upload.count for uploads in [*offline, *main] for upload in uploads)
-    _say(f"{scans:,} scans with real codes made", begun)
+    begun, course, now_ms = time.perf_counter(), bench.course, time.time_ns() // 1_000_000
+    epoch = now_ms // 1_000
+    offline = make_journals(_offline(bench.town, course, epoch + 1, now_ms), bench.home.outbox, bench.pool)
+    # Making the rest takes as long in proportion, and its passages end when it is made.
+    took_ms = int((time.perf_counter() - begun) * 1_000) * course.main_scans // max(course.offline_scans, 1)
+    end_ms = time.time_ns() // 1_000_000 + took_ms
+    main = make_journals(_main(bench.town, course, epoch, end_ms), bench.home.outbox, bench.pool)
+    _say(f"{course.main_scans + course.offline_scans:,} scans with real codes made", begun)
+    # A service takes no scan from the future, but for clocks that are a little ahead.
+    time.sleep(max(0.0, end_ms / 1_000 - time.time()))
     return Journals(epoch, main, offline)
 
 
-def _main(town: Town, course: Course, epoch: int) -> list[Epoch]:
-    """Passages around the beginning of the load."""
-    end_ms = time.time_ns() // 1_000_000 + _AHEAD_MS
+def _main(town: Town, course: Course, epoch: int, end_ms: int) -> list[Epoch]:
+    """Passages of the minutes before the load begins."""
     step_ms = _MAIN_MS // ((course.batches_per_gate + 1) * course.batch_scans)
     plan = Passages(course.batches_per_gate, course.batch_scans, step_ms, end_ms)
     return passages(town, range(town.size.lots), epoch, plan)
 
 
-def _offline(town: Town, course: Course, epoch: int) -> list[Epoch]:
+def _offline(town: Town, course: Course, epoch: int, now_ms: int) -> list[Epoch]:
     """Passages of the last three days at the gates of the first lots."""
-    now_ms = time.time_ns() // 1_000_000
     step_ms = OFFLINE_HOURS * _HOUR_MS // ((course.offline_batches + 1) * course.offline_batch_scans)
     plan = Passages(course.offline_batches, course.offline_batch_scans, step_ms, now_ms)
     return passages(town, range(course.offline_lots), epoch, plan)
@@ -209,15 +218,14 @@ async def _after_days_offline(bench: Bench, service: Service, sender: Sender, jo
     cost.show("backlog", scans=drained.backlog.scans)
     await check_stored(bench.home, journals.epoch + 1, [drained.backlog])
     await check_stored(bench.home, journals.epoch + 2, [drained.live], scans=len(drained.lags))
-    _tell_drain(drained, journals)
+    _tell_drain(drained, bench.course)
     return {"backlog_drain_per_s": drained.per_second, "live_lag_p99_s": drained.lag_percentile_s(0.99)}
 
 
-def _tell_drain(drained: Drain, journals: Journals) -> None:
-    made = sum(upload.count for uploads in journals.offline for upload in uploads)
+def _tell_drain(drained: Drain, course: Course) -> None:
     minutes = FULL_BACKLOG_SCANS / drained.per_second / 60
     _say(
-        f"backlog of {len(journals.offline)} gates: {drained.backlog.scans:,} of {made:,} scans in"
+        f"backlog of {2 * course.offline_lots} gates: {drained.backlog.scans:,} of {course.offline_scans:,} scans in"
         f" {drained.seconds:.0f} s, refused {dict(drained.backlog.refused)}; {len(drained.lags):,} live scans, lag p50"
         f" {drained.lag_percentile_s(0.5):.1f} s, p99 {drained.lag_percentile_s(0.99):.1f} s, refused"
         f" {dict(drained.live.refused)}. Extrapolated, not measured: {FULL_BACKLOG_SCANS:,} scans of"

@@ -12,6 +12,9 @@ from bench.load.town import TownSize
 
 _LOTS = 100
 _OPERATORS = 4
+# A short course has scans for a service that is as fast as this.
+_FASTEST_PER_S = 12_000
+_CLOSED_S = 5
 
 
 @click.group()
@@ -48,8 +51,8 @@ def ingest(seconds: float, lots: int, worker: bool) -> None:
     course = replace(
         FULL,
         size=TownSize(operators=2, lots=lots, cards_per_operator=300 * lots),
-        batches_per_gate=20,
-        closed_seconds=5,
+        batches_per_gate=int(_FASTEST_PER_S * (_CLOSED_S + seconds)) // (2 * lots * FULL.batch_scans) + 2,
+        closed_seconds=_CLOSED_S,
         open_seconds=seconds,
         offline_lots=lots // 2,
         offline_batches=3,
