@@ -1,13 +1,14 @@
 //! Instants as a gate writes them: RFC 3339, always with an offset, within the years that Python's datetime knows.
 
-use jiff::civil::DateTime;
-use jiff::tz::Offset;
+use jiff::civil::{date, DateTime};
 
 /// Length of date and time without a fraction: `2026-10-20T12:00:00`.
 const WHOLE_SECONDS_CHARS: usize = 19;
 
-/// `Z` or `+08:00`.
+/// `+08:00`.
 const OFFSET_CHARS: usize = 6;
+
+const SECONDS_PER_MINUTE: i64 = 60;
 
 /// 0001-01-01 and the end of 9999 in UTC, unix milliseconds.
 const RANGE_MS: core::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
@@ -16,34 +17,24 @@ const RANGE_MS: core::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_3
 pub(super) fn instant_ms(text: &str) -> Option<i64> {
     let (local, rest) = text.as_bytes().split_at_checked(WHOLE_SECONDS_CHARS)?;
     let (millisecond, zone) = fraction(rest)?;
-    let at_s = local_time(local)?.to_timestamp_at(offset(zone)?)?;
-    Some(at_s.checked_mul(1_000)?.checked_add(millisecond)?).filter(|at_ms| RANGE_MS.contains(at_ms))
+    let since = local_time(local)?.duration_since(date(1970, 1, 1).at(0, 0, 0, 0));
+    let at_s = since.as_secs().checked_sub(offset_s(zone)?)?;
+    let at_ms = at_s.checked_mul(1_000)?.checked_add(millisecond)?;
+    RANGE_MS.contains(&at_ms).then_some(at_ms)
 }
 
 /// Date and time of day that exist; a second 60 does not, as for Python.
-struct LocalTime(DateTime);
-
-impl LocalTime {
-    fn to_timestamp_at(&self, offset: Offset) -> Option<i64> {
-        offset.to_timestamp(self.0).ok().map(jiff::Timestamp::as_second)
-    }
-}
-
-fn local_time(text: &[u8]) -> Option<LocalTime> {
-    let separators = [(4, b"-"), (7, b"-"), (10, b"T"), (13, b":"), (16, b":")];
-    let is_apart = |&(place, sign): &(usize, &[u8; 1])| match sign {
-        b"T" => matches!(text[place], b'T' | b't' | b' '),
-        sign => text[place] == sign[0],
-    };
-    if !separators.iter().all(is_apart) {
+fn local_time(text: &[u8]) -> Option<DateTime> {
+    let is_apart = text[4] == b'-' && text[7] == b'-' && text[13] == b':' && text[16] == b':';
+    if !is_apart || !matches!(text[10], b'T' | b't' | b' ') {
         return None;
     }
     let year = i16::try_from(number(&text[..4])?).ok().filter(|year| *year >= 1)?;
-    let part =
-        |place: usize| number(text.get(place..place.checked_add(2)?)?).and_then(|value| i8::try_from(value).ok());
-    DateTime::new(year, part(5)?, part(8)?, part(11)?, part(14)?, part(17)?, 0)
-        .ok()
-        .map(LocalTime)
+    let pair = |place: usize| {
+        let digits = text.get(place..place.checked_add(2)?)?;
+        i8::try_from(number(digits)?).ok()
+    };
+    DateTime::new(year, pair(5)?, pair(8)?, pair(11)?, pair(14)?, pair(17)?, 0).ok()
 }
 
 /// The milliseconds of a fraction, if there is one, and what follows it.
@@ -56,30 +47,33 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let mut first = *b"000";
     let known = length.min(first.len());
     first[..known].copy_from_slice(&digits[..known]);
-    (length > 0).then_some((i64::from(number(&first)?), rest))
+    (length > 0).then_some((number(&first)?, rest))
 }
 
-fn offset(text: &[u8]) -> Option<Offset> {
+fn offset_s(text: &[u8]) -> Option<i64> {
     if matches!(text, b"Z" | b"z") {
-        return Some(Offset::UTC);
+        return Some(0);
     }
     if text.len() != OFFSET_CHARS || text[3] != b':' {
         return None;
     }
     let hours = number(&text[1..3]).filter(|hours| *hours < 24)?;
     let minutes = number(&text[4..]).filter(|minutes| *minutes < 60)?;
-    let seconds = hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(60)?;
+    let ahead_s = hours
+        .checked_mul(60)?
+        .checked_add(minutes)?
+        .checked_mul(SECONDS_PER_MINUTE)?;
     match text[0] {
-        b'+' => Offset::from_seconds(seconds).ok(),
-        b'-' => Offset::from_seconds(seconds.checked_neg()?).ok(),
+        b'+' => Some(ahead_s),
+        b'-' => ahead_s.checked_neg(),
         _ => None,
     }
 }
 
 /// A few decimal digits.
-fn number(digits: &[u8]) -> Option<i32> {
-    digits.iter().try_fold(0_i32, |value, byte| {
-        let digit = byte.is_ascii_digit().then(|| i32::from(byte & 15))?;
+fn number(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0_i64, |value, byte| {
+        let digit = byte.is_ascii_digit().then(|| i64::from(byte & 15))?;
         value.checked_mul(10)?.checked_add(digit)
     })
 }
