@@ -54,6 +54,7 @@ TARGETS = (
     Target("tariff", bytes_max=4_096, bench_runs=500_000, bench_seconds_max=120, dictionary="tariff.dict"),
     Target("bundle", bytes_max=2_048, bench_runs=30_000, bench_seconds_max=60),
     Target("gate", bytes_max=256, bench_runs=60_000, bench_seconds_max=60),
+    Target("upload", bytes_max=1_024, bench_runs=200_000, bench_seconds_max=60),
     Target("lotqr", bytes_max=256, bench_runs=400_000, bench_seconds_max=30),
     Target("verify", bytes_max=128, bench_runs=120_000, bench_seconds_max=95),
     Target("ed25519", bytes_max=512, bench_runs=80_000, bench_seconds_max=90),
