@@ -297,7 +297,7 @@ fn chosen_scan(choices: &mut Choices<'_>, seq: usize) -> (String, bool) {
         member(choices, "flag", &WORDS);
     }
     let is_manual = manual == Some("true");
-    is_good &= shown == usize::from(!is_lift) && (is_manual || !is_named) && (!is_lift || is_manual && is_named);
+    is_good &= (!is_lift || is_named) && (!is_named || is_manual) && shown == usize::from(!is_lift);
     let wrong_seq = given & 64 != 0 && given & 128 != 0;
     is_good &= !wrong_seq;
     let _ = write!(scan, ",\"seq\":{}}}", if wrong_seq { seq + 1 } else { seq });

@@ -18,8 +18,8 @@ pub(super) fn instant_ms(text: &str) -> Option<i64> {
     let (local, rest) = text.as_bytes().split_at_checked(WHOLE_SECONDS_CHARS)?;
     let (millisecond, zone) = fraction(rest)?;
     let since = local_time(local)?.duration_since(date(1970, 1, 1).at(0, 0, 0, 0));
-    let at_s = since.as_secs().checked_sub(offset_s(zone)?)?;
-    let at_ms = at_s.checked_mul(1_000)?.checked_add(millisecond)?;
+    let seconds = since.as_secs().checked_sub(offset_s(zone)?)?;
+    let at_ms = seconds.checked_mul(1_000)?.checked_add(millisecond)?;
     RANGE_MS.contains(&at_ms).then_some(at_ms)
 }
 
