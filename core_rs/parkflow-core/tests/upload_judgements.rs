@@ -208,7 +208,7 @@ fn a_lane_lets_through_only_what_it_leads_to_and_a_lot_may_keep_denied_cards_in(
 #[test]
 fn passages_say_whose_they_are_and_seals_of_nobody_are_named() {
     let operator = Operator::new([1; 32]);
-    let card_id = 1_023 << 53 | 77;
+    let card_id = (1_023 << 53) + 77;
     let scans = upload(&[
         json!({"medium": "plate", "plate": "A\u{0}1"}),
         json!({"code": operator.code(card_id, 6)}),

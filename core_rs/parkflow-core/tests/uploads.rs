@@ -22,7 +22,7 @@ fn refusal(body: &[u8], scans_max: usize) -> UploadError {
 }
 
 fn body_of(scans: &[Value], prev_hash: &[u8; 32]) -> Vec<u8> {
-    let prev_hash: String = prev_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let prev_hash = format!("{prev_hash:02x?}").replace(['[', ']', ',', ' '], "");
     let body = json!({
         "epoch": 1, "first_seq": scans[0]["seq"], "prev_hash": prev_hash, "bundle_version": 1, "scans": scans,
         "clock": {"gate_at": "2026-10-20T12:00:00Z", "last_sync_at": null, "offset_ms": 0},
@@ -159,13 +159,13 @@ fn any_change_of_a_scan_changes_its_hash_and_the_chain_from_there_on() {
         ("flag", Value::Null),
     ];
     for (name, value) in changes {
-        let mut changed = scans.clone();
-        let members = changed[1].as_object_mut().unwrap();
+        let mut other = scans.clone();
+        let members = other[1].as_object_mut().unwrap();
         match value {
             Value::Null => members.remove(name),
             value => members.insert(name.to_owned(), value),
         };
-        let after = read(&changed);
+        let after = read(&other);
         for (place, (old, new)) in before.scans().iter().zip(after.scans()).enumerate() {
             assert_eq!(old.content_sha256 == new.content_sha256, place != 1, "{name}");
             assert_eq!(old.chain_sha256 == new.chain_sha256, place < 1, "{name}");
