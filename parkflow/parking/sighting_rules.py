@@ -98,24 +98,28 @@ Decision = Match | Hold
 def decide(scene: Scene) -> dict[ScanKey, Decision]:
     """A decision for every sighting of the scene. What one of them settles may settle another one."""
     known = {holder.card_id: sorted(holder.passages, key=_time) for each in scene.holders.values() for holder in each}
-    waiting = sorted(scene.sightings, key=lambda one: (one.at, one.key))
     decisions: dict[ScanKey, Decision] = {}
+    waiting: dict[PlateKey, list[SeenPlate]] = {}
+    left = sorted(scene.sightings, key=lambda one: (one.at, one.key))
+    for seen in left:
+        waiting.setdefault(seen.plate, []).append(seen)
     matched = True
     while matched:
         matched = False
-        for seen in list(waiting):
-            decision = _decide(seen, scene, known, waiting)
+        for seen in left:
+            decision = _decide(seen, scene, known, waiting[seen.plate])
             decisions[seen.key] = decision
             if isinstance(decision, Match):
                 matched = True
-                waiting.remove(seen)
+                waiting[seen.plate].remove(seen)
                 if decision.reason != SEEN_TWICE:
                     insort(known[decision.card_id], Passage(seen.at, seen.direction, seen.plate), key=_time)
+        left = [seen for seen in left if not isinstance(decisions[seen.key], Match)]
     return decisions
 
 
 def _decide(
-    seen: SeenPlate, scene: Scene, known: Mapping[int, Sequence[Passage]], undecided: Sequence[SeenPlate]
+    seen: SeenPlate, scene: Scene, known: Mapping[int, Sequence[Passage]], of_plate: Sequence[SeenPlate]
 ) -> Decision:
     holders = scene.holders.get(seen.plate, ())
     if not holders:
@@ -125,7 +129,7 @@ def _decide(
         return Match(again, SEEN_TWICE)
     # With one holder nothing that may still come points to somebody else.
     waits_to = None if seen.overdue or len(holders) == 1 else scene.complete_to
-    others = [one for one in undecided if one.plate == seen.plate and one.key != seen.key and not one.overdue]
+    others = [one for one in of_plate if one.key != seen.key and not one.overdue]
     if seen.direction == "exit":
         return _decide_exit(seen, passages, others, waits_to)
     left = _left_unseen(seen, passages, others)

@@ -156,8 +156,12 @@ async def _facts(conn: Conn, sightings: Sequence[KeptSighting]) -> _Facts:
         for card in await card_service.of_accounts(conn, owners, operator_ids=operator_ids)
         if card.state not in (CardState.ISSUED, CardState.RETURNED)
     ]
-    of_account = {account_id: [card for card in cards if card.account_id == account_id] for account_id in owners}
-    by_plate = {plate: [card for ident in accounts.get(plate, ()) for card in of_account[ident]] for plate in plates}
+    of_account: dict[int, list[Card]] = {}
+    for card in cards:
+        of_account.setdefault(card.account_id, []).append(card)
+    by_plate = {
+        plate: [card for ident in accounts.get(plate, ()) for card in of_account.get(ident, ())] for plate in plates
+    }
     changes = await card_service.state_changes(conn, [card.card_id for card in cards])
     return _Facts(by_plate, changes, await _passages(conn, sightings, by_plate))
 
