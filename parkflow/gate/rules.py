@@ -59,8 +59,16 @@ def clock_doubt(*, gate_at_ms: int, received_at_ms: int, offset_ms: int, last_sy
 
 
 def bounds_ms(at_ms: int, doubt: ClockDoubt, *, received_at_ms: int) -> tuple[int, int]:
-    """Between which instants (unix milliseconds) a scan of gate time `at_ms` was; never after it was received."""
-    return min(at_ms + doubt.least_ms, received_at_ms), min(at_ms + doubt.most_ms, received_at_ms)
+    """Between which instants (unix milliseconds) a scan of gate time `at_ms` was; never after it was received.
+
+    A gate may say anything of its clock; no answer lies before 1970, where instants of scans begin.
+    """
+    earliest_ms, latest_ms = at_ms + doubt.least_ms, at_ms + doubt.most_ms
+    return _within(earliest_ms, received_at_ms), _within(latest_ms, received_at_ms)
+
+
+def _within(instant_ms: int, received_at_ms: int) -> int:
+    return max(0, min(instant_ms, received_at_ms))
 
 
 def chain_hash(before: bytes, content_sha256: bytes) -> bytes:

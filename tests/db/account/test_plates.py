@@ -40,8 +40,9 @@ async def test_plates_from_before_the_directory_are_in_it(servers: Servers, dsn:
     async with connected(servers.database_dsn) as conn:
         await conn.execute(f"create database {name}")
     address = other_database(servers.database_dsn, name)
-    for path in sorted(FOLDER.glob("*.sql")):
-        if path.name < "0006":
+    [directory] = FOLDER.glob("*_sightings.sql")
+    for path in FOLDER.glob("*.sql"):
+        if path.name < directory.name:
             shutil.copy(path, tmp_path)
     await migrate(address, tmp_path)
     keys = [accounts.plate_key(VAULT, f"B {number:04d}") for number in range(20)]
@@ -56,7 +57,7 @@ async def test_plates_from_before_the_directory_are_in_it(servers: Servers, dsn:
                 key.plate_index,
                 seed.NOW,
             )
-    shutil.copy(FOLDER / "0006_sightings.sql", tmp_path)
+    shutil.copy(directory, tmp_path)
     await migrate(address, tmp_path)
     async with connected(address) as conn:
         assert await accounts.accounts_of_plates(conn, keys) == {key: [account_id] for key in keys}

@@ -51,3 +51,11 @@ def test_the_true_instant_lies_within_the_bounds(age_ms: int, then_ms: int, now_
         return
     earliest_ms, latest_ms = bounds_ms(true_ms - off_ms, doubt, received_at_ms=NOW_MS)
     assert earliest_ms <= true_ms <= latest_ms <= NOW_MS
+
+
+@given(st.integers(0, 253_402_300_799_999), st.integers(-(2**63), 2**63), st.integers(0, 253_402_300_799_999))
+def test_whatever_a_gate_says_of_its_clock_the_bounds_are_instants(at_ms: int, offset_ms: int, gate_at_ms: int) -> None:
+    doubt = clock_doubt(gate_at_ms=gate_at_ms, received_at_ms=NOW_MS, offset_ms=offset_ms, last_sync_ms=0)
+    if doubt is not None:
+        earliest_ms, latest_ms = bounds_ms(at_ms, doubt, received_at_ms=NOW_MS)
+        assert 0 <= earliest_ms <= latest_ms <= NOW_MS
