@@ -1,13 +1,10 @@
 """Sightings in the scene of a lot: what gates saw without a code, and what was found out about it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from parkflow.charge import service as charge_service
 from parkflow.db.tx import tx
-from parkflow.gate import service as gate_service
-from parkflow.gate import sightings
-from parkflow.gate.sightings import Sighting
 from parkflow.kit.ids import bucket_of
 from parkflow.ledger import service as ledger
 from parkflow.parking import sightings as parking_sightings
@@ -65,21 +62,6 @@ async def keep(lot: Lot, *seen: Seen) -> None:
     for gate, scan in seen:
         answer = await upload(lot.client, gate, lot.clock.now(), scan)
         assert results(answer)[0] in ("accepted", "duplicate")
-        medium = scan["medium"]
-        async with tx(lot.pool) as conn:
-            reported = Sighting(
-                await gate_service.get(conn, gate.gate_id),
-                gate.epoch,
-                scan["seq"],
-                gate.direction,
-                medium,
-                scan.get(medium),
-                scan.get("lifted_by"),
-                datetime.fromtimestamp(scan["at_ms"] // 1000, UTC),
-                None,
-                None,
-            )
-            await sightings.keep(conn, lot.services.vault, [reported], received_at=lot.clock.now())
 
 
 async def sees(lot: Lot, gate: StreetGate, minute: int, text: str | None = PLATE, **other: Any) -> Seen:
