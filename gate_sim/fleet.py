@@ -53,7 +53,7 @@ class Fleet:
 
     async def upload(self, client: Client, *, at_ms: int) -> None:
         """Every gate with something in its journal and a working line sends it."""
-        waiting = [gate for gate in self.gates.values() if gate.journal.last_seq > gate.journal.acked_seq]
+        waiting = [gate for gate in self.gates.values() if gate.journal.waiting]
         for results in await _bounded([gate.uplink.upload(client, at_ms=at_ms) for gate in waiting]):
             self.results.update(results)
 
@@ -63,7 +63,7 @@ class Fleet:
 
     def left_in_journals(self) -> int:
         """Events that no service has acknowledged."""
-        return sum(gate.journal.last_seq - gate.journal.acked_seq for gate in self.gates.values())
+        return sum(gate.journal.waiting for gate in self.gates.values())
 
 
 async def _sync_one(gate: Gate, client: Client, at_ms: int) -> None:

@@ -48,13 +48,24 @@ class Client:
         self.base_url = f"http://{url.authority}"
 
     async def request(
-        self, method: str, target: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        target: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        answer_seconds: int | None = None,
     ) -> Reply:
-        """Send one request; `target` is a path with query, or a whole address at this service. Raises NoAnswer."""
+        """Send one request; `target` is a path with query, or a whole address at this service. Raises NoAnswer.
+
+        `answer_seconds` is for an answer that may take longer than others.
+        """
         # What gates sign is the target as it is on the wire, so it is taken as encoded already.
         url = URL(self.base_url + target.removeprefix(self.base_url), encoded=True)
+        timeout = aiohttp.ClientTimeout(total=answer_seconds or ANSWER_SECONDS)
+        sending = self._open().request(method, url, data=body, headers=headers, allow_redirects=False, timeout=timeout)
         try:
-            async with self._open().request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
+            async with sending as answer:
                 return Reply(answer.status, answer.headers, await answer.read())
         except (aiohttp.ClientError, TimeoutError) as error:
             raise NoAnswer(f"{method} {url.path}: {error!r}") from error
@@ -75,6 +86,5 @@ class Client:
         # A session belongs to the loop it is made in, so it is made at the first request.
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS)
-            timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+            self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
         return self._session

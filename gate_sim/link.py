@@ -4,7 +4,11 @@ from dataclasses import dataclass, field
 
 
 class LinkDown(Exception):
-    """The line was down, or the answer was lost; the gate cannot tell which."""
+    """The line was down, the answer was lost, or the service wants to be asked later, in `retry_after_s` seconds."""
+
+    def __init__(self, why: str = "the line is down", *, retry_after_s: int = 0) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(slots=True)
