@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from gate_sim.fleet import Fleet
 from gate_sim.gate import Gate, Post
 from gate_sim.http import Client
 from gate_sim.phone import Phone
+from gate_sim.posts import post_json, post_of
 from gate_sim.seed import Seed
 
 TOWN_FILE = "town.json"
@@ -45,7 +47,7 @@ def save_town(folder: Path, addresses: Addresses, fleet: Fleet, seed: Seed) -> N
     content = {
         "addresses": asdict(addresses),
         "seed": seed.number,
-        "gates": [_gate_json(place, gate) for place, gate in fleet.gates.items()],
+        "gates": [{"place": place, **post_json(gate.post)} for place, gate in fleet.gates.items()],
         "drivers": [_driver_json(driver) for driver in fleet.drivers.values()],
     }
     descriptor = os.open(folder / TOWN_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -55,26 +57,38 @@ def save_town(folder: Path, addresses: Addresses, fleet: Fleet, seed: Seed) -> N
 
 def load_town(folder: Path, *, now_ms: int) -> tuple[Offices, Fleet]:
     """The town of `folder`. Raises TownUnreadable."""
-    try:
-        content = json.loads((folder / TOWN_FILE).read_text(encoding="utf-8"))
+    with _told_if_unreadable(folder):
+        content = _read(folder)
         offices = Addresses(**content["addresses"]).offices()
-        gates = dict(_gates(content["gates"], folder / "gates", now_ms))
+        posts = _posts(content["gates"])
+        gates = {place: Gate(post, folder / "gates", now_ms=now_ms) for place, post in posts}
         drivers = {driver.person.name: driver for driver in _drivers(content, offices)}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TownUnreadable(f"{folder / TOWN_FILE}: {error}; `parkflow demo --data-dir` writes one") from error
     return offices, Fleet(gates, drivers)
 
 
-def _gate_json(place: tuple[str, str], gate: Gate) -> dict[str, object]:
-    post = asdict(gate.post)
-    return {"place": place, **post, "secret": gate.post.secret.hex(), "root_key": gate.post.root_key.hex()}
+def read_posts(folder: Path) -> Iterable[tuple[tuple[str, str], Post]]:
+    """The posts of the town's gates by (lot, direction), without opening their journals. Raises TownUnreadable."""
+    with _told_if_unreadable(folder):
+        return list(_posts(_read(folder)["gates"]))
 
 
-def _gates(rows: Iterable[dict[str, Any]], folder: Path, now_ms: int) -> Iterable[tuple[tuple[str, str], Gate]]:
+@contextmanager
+def _told_if_unreadable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TownUnreadable(f"{folder / TOWN_FILE}: {error}; `parkflow demo --data-dir` writes one") from error
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / TOWN_FILE).read_text(encoding="utf-8"))
+    return content
+
+
+def _posts(rows: Iterable[dict[str, Any]]) -> Iterable[tuple[tuple[str, str], Post]]:
     for row in rows:
-        lot, direction = row.pop("place")
-        post = Post(**{**row, "secret": bytes.fromhex(row["secret"]), "root_key": bytes.fromhex(row["root_key"])})
-        yield (lot, direction), Gate(post, folder, now_ms=now_ms)
+        lot, direction = row["place"]
+        yield (lot, direction), post_of({name: value for name, value in row.items() if name != "place"})
 
 
 def _driver_json(driver: Driver) -> dict[str, object]:

@@ -28,6 +28,9 @@ _RETRY_AFTER_SECONDS_MAX: Final = 86_400
 # Answers to a long poll come this much later than asked for, at most.
 _POLL_GRACE_SECONDS: Final = 15
 
+# The service takes a signature whose `created` is at most a minute from its own clock.
+_CREATED_AWAY_MS: Final = 45_000
+
 Results = Counter[str]
 Witness = Callable[[int, Mapping[int, str]], None]
 
@@ -62,7 +65,9 @@ class Uplink:
         self, signer: Signer, journal: Journal, gate_core: core.Gate, link: Link, habits: Habits = PATIENT
     ) -> None:
         self.clock = OffsetEstimate()
-        self.failure: LinkDown | None = None
+        # Why the last upload or heartbeat, and the last poll, did not come through.
+        self.upload_failure: LinkDown | None = None
+        self.poll_failure: LinkDown | None = None
         self.newest_bundle_version = 0
         self._signer = signer
         self._journal = journal
@@ -76,44 +81,53 @@ class Uplink:
     async def upload(self, client: Client, *, at_ms: int) -> Results:
         """Send everything that is not acknowledged, oldest first; how many scans got which result, over all sendings.
 
-        Stops quietly when the line is down or the service is busy, with the reason in `failure`: the journal keeps the
-        rest. Raises UplinkRefused; the journal keeps everything then too.
+        Stops quietly when the line is down or the service is busy, with the reason in `upload_failure`; the journal
+        keeps the rest. Raises UplinkRefused; the journal keeps everything then too.
         """
         results: Results = Counter()
-        self.failure = None
+        self.upload_failure = None
+        since = self._since(at_ms)
         try:
             while events := self._journal.unacknowledged(SCANS_PER_BATCH_MAX):
-                stamp = Stamp(at_ms, self.clock, self._core.bundle_version)
+                # After days without a line this goes on for minutes, and a signature is good for one.
+                stamp = Stamp(since(), self.clock, self._core.bundle_version)
                 batch = batch_of(events, self._journal.prev_hash(), stamp)
-                results.update(await self._send_batch(client, batch, at_ms))
+                results.update(await self._send_batch(client, batch, stamp.at_ms))
         except LinkDown as down:
-            self.failure = down
+            self.upload_failure = down
         except JournalFull:
             # It was sent and will be sent again: a duplicate, as after a lost answer.
-            self.failure = LinkDown("the journal cannot note what was acknowledged")
+            self.upload_failure = LinkDown("the journal cannot note what was acknowledged")
         return results
 
     async def heartbeat(self, client: Client, *, at_ms: int) -> bool:
-        """Tell the service how far this gate's events go; learn the offset of its clock. False if the line is down."""
-        sending = self._journal.sending
+        """Tell the service how far this gate's events go; learn the offset of its clock. False if the line is down.
+
+        False as well while an older epoch waits to be sent: a gate that beats for the new one says that it is complete,
+        and for the old one that it has less than a service knows which met a newer copy of this journal.
+        """
+        epoch, last_seq = self._journal.epoch, self._journal.last_seq
+        if self._journal.sending.epoch != epoch:
+            self.upload_failure = LinkDown("events of an older epoch are sent first")
+            return False
         content = {
-            "epoch": sending.epoch,
-            "last_seq": sending.last_seq,
+            "epoch": epoch,
+            "last_seq": last_seq,
             "gate_at": to_instant_text(at_ms),
             "offset_ms": self.clock.offset_ms,
             "bundle_version": self._core.bundle_version,
         }
-        self.failure = None
+        self.upload_failure = None
         try:
-            self._journal.tell(epoch=sending.epoch, seq=sending.last_seq)
+            self._journal.tell(epoch=epoch, seq=last_seq)
             answer = await self._post(client, "heartbeat", _json(content), at_ms)
             self.newest_bundle_version = answer["bundle_version"]
-            self._note_progress({**answer, "epoch": sending.epoch}, at_ms)
+            self._note_progress({**answer, "epoch": epoch}, at_ms)
         except LinkDown as down:
-            self.failure = down
+            self.upload_failure = down
         except JournalFull:
-            self.failure = LinkDown("the journal is full")
-        return self.failure is None
+            self.upload_failure = LinkDown("the journal is full")
+        return self.upload_failure is None
 
     async def refresh_bundle(self, client: Client, *, at_ms: int, wait_seconds: int = 0) -> bool:
         """Fetch and take a newer bundle if there is one, waiting at the service for one. False if the line is down.
@@ -123,17 +137,18 @@ class Uplink:
         headers = {} if self._etag is None else {"If-None-Match": self._etag}
         if wait_seconds:
             headers["Prefer"] = f"wait={wait_seconds}"
-        self.failure = None
+        self.poll_failure = None
+        since = self._since(at_ms)
         try:
             answer = await self._send(client, _Call("GET", "bundle", b"", headers, wait_seconds), at_ms)
             if answer.status == _NOT_MODIFIED:
-                self._core.confirm_bundle(at_ms // 1000)
+                self._core.confirm_bundle(since() // 1000)
                 return True
             _raise_for("bundle", answer)
-            await self._take(client, answer.body, at_ms)
+            await self._take(client, answer.body, since())
         except LinkDown as down:
             # The bundle may have come without its filter: the next time both are asked for again.
-            self.failure = down
+            self.poll_failure = down
             return False
         self._etag = answer.headers.get("etag")
         return True
@@ -192,54 +207,67 @@ class Uplink:
             self._core.take_bundle(bundle, now_s=at_ms // 1000, filter=answer.body)
 
     async def _post(self, client: Client, what: str, body: bytes, at_ms: int) -> dict[str, Any]:
-        asked_ms = self._habits.elapsed_ms()
+        since = self._since(at_ms)
         answer = await self._send(client, _Call("POST", what, body, {"Content-Type": "application/json"}), at_ms)
-        took_ms = self._habits.elapsed_ms() - asked_ms
+        received_ms = since()
         _raise_for(what, answer)
         parsed: dict[str, Any] = answer.json()
         if "server_at" in parsed:
             server_ms = round(datetime.fromisoformat(parsed["server_at"]).timestamp() * 1000)
-            self.clock.add(sent_ms=at_ms, received_ms=at_ms + took_ms, server_ms=server_ms)
+            self.clock.add(sent_ms=at_ms, received_ms=received_ms, server_ms=server_ms)
         return parsed
+
+    def _since(self, at_ms: int) -> Callable[[], int]:
+        """The gate's clock, which showed `at_ms` when this was called."""
+        began_ms = self._habits.elapsed_ms()
+        return lambda: at_ms + self._habits.elapsed_ms() - began_ms
 
     async def _send(self, client: Client, request: "_Call", at_ms: int) -> Reply:
         """The service's answer, whatever it says except later. Raises LinkDown."""
         if not self._link.is_up(at_ms):
             raise LinkDown("the line is down")
-        wait_s, why, told_time = 0, "no answer", False
+        wait_s, why, since = 0, "no answer", self._since(at_ms)
         for attempt in range(self._habits.tries):
             if attempt:
                 await asyncio.sleep(max(self._habits.pause_seconds, wait_s))
             try:
-                answer = await self._one_try(client, request, at_ms)
+                answer = await self._signed(client, request, since())
+                if answer.status == _UNAUTHENTICATED and self._take_hint(answer, since()):
+                    answer = await self._signed(client, request, since())
             except NoAnswer as error:
                 wait_s, why = 0, str(error)
                 continue
-            if answer.status == _UNAUTHENTICATED and not told_time and self._take_hint(answer, at_ms):
-                told_time = True
-                answer = await self._one_try(client, request, at_ms)
             if answer.status not in _LATER:
                 return answer
             wait_s, why = _retry_after_s(answer), f"{request.what}: {_problem(answer)}"
         raise LinkDown(why, retry_after_s=wait_s)
 
-    async def _one_try(self, client: Client, request: "_Call", at_ms: int) -> Reply:
+    async def _signed(self, client: Client, request: "_Call", at_ms: int) -> Reply:
         url = f"{client.base_url}/v1/gates/{self._signer.gate}/{request.what}"
         # Signed again for each try: the service takes a nonce once. `created` is in the service's time.
-        service_ms = at_ms + (self.clock.offset_ms if self.clock.last_sync_ms is not None else self._hint_ms)
-        seal = Seal(service_ms // 1000, secrets.token_urlsafe(16))
+        seal = Seal((at_ms + self._ahead_ms) // 1000, secrets.token_urlsafe(16))
         headers = {**request.headers, **self._signer.headers(request.method, url, request.body, seal)}
         longer = request.wait_seconds + _POLL_GRACE_SECONDS if request.wait_seconds else None
         return await client.request(request.method, url, body=request.body, headers=headers, answer_seconds=longer)
 
+    @property
+    def _ahead_ms(self) -> int:
+        return self.clock.offset_ms if self.clock.last_sync_ms is not None else self._hint_ms
+
     def _take_hint(self, answer: Reply, at_ms: int) -> bool:
-        """Whether a refusal's Date says that our clock is the reason; scans keep the gate's own time in any case."""
+        """Whether a refusal's Date says that the time of our signature is the reason; then the next one has its time.
+
+        Nothing else believes it: it is not authenticated, and scans keep the gate's own time in any case.
+        """
         try:
             said_ms = round(parsedate_to_datetime(answer.headers["date"]).timestamp() * 1000)
         except (KeyError, ValueError, TypeError):
             return False
+        if abs(said_ms - at_ms - self._ahead_ms) < _CREATED_AWAY_MS:
+            return False
+        self.clock = OffsetEstimate()
         self._hint_ms = said_ms - at_ms
-        return self.clock.last_sync_ms is None
+        return True
 
 
 @dataclass(frozen=True, slots=True)

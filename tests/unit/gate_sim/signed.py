@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from gate_sim.gate import Gate, Post
+from gate_sim.journal import Journal
 from gate_sim.phone import HeldCredential, Phone
 from gate_sim.seed import Seed
+from gate_sim.uplink import PATIENT, Habits
 from gate_sim.wire import id_number
 from parkflow import core
 
@@ -80,14 +82,19 @@ def phone_with_credential(name: str = "ann") -> tuple[Phone, bytes]:
     return phone, subject
 
 
-def make_gate(folder: Path, direction: str = "entry", bundle: bytes | None = None) -> Gate:
+def make_gate(folder: Path, direction: str = "entry", bundle: bytes | None = None, habits: Habits = PATIENT) -> Gate:
     """A gate at LOT with a bundle."""
-    gate = bare_gate(folder, direction)
+    gate = bare_gate(folder, direction, habits)
     gate.core.take_bundle(bundle or bundle_of(1), now_s=NOW_S)
     return gate
 
 
-def bare_gate(folder: Path, direction: str = "entry") -> Gate:
+def bare_gate(folder: Path, direction: str = "entry", habits: Habits = PATIENT) -> Gate:
     """A gate at LOT with whatever its folder holds."""
     post = Post("gate_0000000000001", LOT, LANE, direction, b"g" * 32, core.public_key(ROOT_SECRET))
-    return Gate(post, folder, now_ms=NOW_S * 1000)
+    return Gate(post, folder, now_ms=NOW_S * 1000, habits=habits)
+
+
+def not_to_disk(journal: Journal) -> None:
+    """For tests that write a lot and pull no plug."""
+    journal._db.execute("pragma synchronous = off")

@@ -22,12 +22,12 @@ class HangUp(Exception):
     """Raised by an answering function that lets the connection end without an answer."""
 
 
-Answering = Callable[[Request], tuple[int, Any]]
+Answering = Callable[[Request], tuple[int, Any] | tuple[int, Any, Mapping[str, str]]]
 
 
 @asynccontextmanager
 async def standing_in(answer: Answering) -> AsyncIterator[str]:
-    """The address of a server that answers every request with (status, JSON or bytes)."""
+    """The address of a server that answers every request with (status, JSON or bytes, and headers if any)."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -53,6 +53,7 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     return Request(method, f"http://{headers['host']}{target}", headers, body)
 
 
-def _written(status: int, content: Any) -> bytes:
+def _written(status: int, content: Any, headers: Mapping[str, str] | None = None) -> bytes:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return f"HTTP/1.1 {status} said\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    return f"HTTP/1.1 {status} said\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body

@@ -1,11 +1,13 @@
 """A gate decides without a network and keeps a journal of every decision."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gate_sim.journal import Journal
 from parkflow import core
-from tests.unit.gate_sim.signed import NOW_S, bare_gate, bundle_of, make_gate, phone_with_credential
+from tests.unit.gate_sim.signed import LANE, NOW_S, bare_gate, bundle_of, make_gate, phone_with_credential
 
 NOW_MS = NOW_S * 1000
 
@@ -113,3 +115,100 @@ def test_what_is_let_through_on_old_knowledge_is_flagged_in_the_journal(tmp_path
     assert (event.content["verdict"], event.content["flag"]) == ("accepted", "risk")
     gate.core.confirm_bundle(later_s)
     assert gate.show(phone.code_at(later_s + 90), at_ms=(later_s + 90) * 1000).flag is None
+
+
+def test_a_plate_and_a_ticket_open_where_the_lot_wants_it(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path)
+    assert gate.see_plate("浙A12345", at_ms=NOW_MS).opened
+    assert gate.take_ticket("0001274", at_ms=NOW_MS).opened
+    plate, ticket = (event.content for event in gate.journal.unacknowledged(10))
+    assert (plate["medium"], plate["plate"], plate["verdict"]) == ("plate", "浙A12345", "accepted")
+    assert (ticket["medium"], ticket["ticket"]) == ("ticket", "0001274")
+    assert not {"code", "manual", "lifted_by"} & (plate.keys() | ticket.keys())
+
+
+def test_a_lot_for_codes_only_keeps_plates_as_evidence(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path)
+    gate.post = replace(gate.post, opens_for=())
+    decision = gate.see_plate("B-PK 1", at_ms=NOW_MS)
+    assert (decision.opened, decision.verdict) == (False, "medium_not_enabled")
+    assert gate.journal.last_seq == 1
+
+
+@pytest.mark.parametrize("plate", ["", "  ", "\t"])
+def test_a_reader_that_read_nothing_opens_nothing(tmp_path: Path, plate: str) -> None:
+    decision = make_gate(tmp_path).see_plate(plate, at_ms=NOW_MS)
+    assert (decision.opened, decision.verdict, decision.display.en) == (
+        False, "nothing_read", "Nothing was read: please try again"
+    )  # fmt: skip
+
+
+def test_a_barrier_raised_by_hand_is_an_event_with_a_name(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path)
+    assert gate.lift("li.wei", at_ms=NOW_MS).opened
+    [event] = gate.journal.unacknowledged(10)
+    assert event.text == (
+        f'{{"at_ms":{NOW_MS},"direction":"entry","lane":"{LANE}","lifted_by":"li.wei","manual":true,'
+        '"medium":"lift","seq":1,"verdict":"lifted"}'
+    )
+
+
+def test_a_barrier_raised_for_a_code_keeps_the_code_and_why_it_did_not_open(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path)
+    phone, _ = phone_with_credential()
+    old = phone.code_at(NOW_S)
+    assert not gate.show(old, at_ms=NOW_MS + 75_000).opened
+    decision = gate.lift("li.wei", at_ms=NOW_MS + 80_000, code=old)
+    assert (decision.opened, decision.verdict, decision.display.en) == (True, "code_stale", "Welcome")
+    content = gate.journal.unacknowledged(10)[-1].content
+    assert (content["medium"], content["code"], content["manual"]) == ("code", old, True)
+    # The code let somebody through; it does not let another one through.
+    assert gate.show(old, at_ms=NOW_MS + 1_000).verdict == "replayed"
+
+
+@pytest.mark.parametrize("staff", ["", "li wei", "李", "x" * 65, "a\n"])
+def test_staff_have_names_that_the_service_takes(tmp_path: Path, staff: str) -> None:
+    gate = make_gate(tmp_path)
+    with pytest.raises(ValueError, match="staff are named"):
+        gate.lift(staff, at_ms=NOW_MS)
+    assert gate.journal.last_seq == 0
+
+
+def test_a_gate_that_cannot_write_opens_for_nobody_and_recovers_by_itself(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, "exit")
+    gate.journal.close()
+    gate.journal = Journal(tmp_path / "small.journal", now_s=NOW_S, pages_max=12)
+    phone, _ = phone_with_credential()
+    while gate.see_plate("B-PK 1" * 50, at_ms=NOW_MS).opened:
+        pass
+    for decision in (
+        gate.see_plate("B-PK 1" * 50, at_ms=NOW_MS),
+        gate.take_ticket("1" * 300, at_ms=NOW_MS),
+        gate.lift("li.wei", at_ms=NOW_MS, code=phone.code_at(NOW_S)),
+        gate.show(phone.code_at(NOW_S), at_ms=NOW_MS),
+    ):
+        if decision.event is None:
+            assert (decision.opened, decision.verdict) == (False, "journal_full")
+            assert decision.display.en == "Out of order: please call staff"
+    assert gate.journal.waiting == gate.journal.last_seq
+    gate.journal.acknowledge(epoch=gate.journal.epoch, seq=gate.journal.last_seq)
+    assert gate.show(phone.code_at(NOW_S + 120), at_ms=NOW_MS + 120_000).opened
+
+
+@pytest.mark.parametrize("code", ["\ud800", "PF1:\udfff", "漢" * 5_000, "\x00" * 5_000])
+def test_whatever_a_reader_gives_is_text_that_the_service_takes(tmp_path: Path, code: str) -> None:
+    gate = make_gate(tmp_path)
+    event = gate.show(code, at_ms=NOW_MS).event
+    assert event is not None
+    assert len(str(event.content["code"])) <= 4_296
+    event.text.encode()
+
+
+def test_every_decision_names_its_reason_and_its_record(tmp_path: Path) -> None:
+    phone, _ = phone_with_credential()
+    gate = make_gate(tmp_path)
+    later_s = NOW_S + 1_900
+    decision = gate.show(phone.code_at(later_s), at_ms=later_s * 1000)
+    assert (decision.verdict, decision.flag, decision.reason) == ("accepted", "risk", "risk")
+    assert decision.event is not None
+    assert decision.event.seq == 1

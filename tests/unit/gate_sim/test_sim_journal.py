@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate_sim.journal import GENESIS, Journal, JournalFull, canonical
+from tests.unit.gate_sim.signed import not_to_disk
 
 
 def _open(folder: Path, now_s: int = 1_000) -> Journal:
@@ -87,6 +88,7 @@ def test_the_journal_is_written_through_to_the_disk(tmp_path: Path) -> None:
 @given(st.lists(st.integers(0, 12), max_size=12))
 def test_any_order_of_acknowledgements_keeps_the_rest(tmp_path_factory, acknowledged: list[int]) -> None:  # type: ignore[no-untyped-def]
     journal = _open(tmp_path_factory.mktemp("journal"))
+    not_to_disk(journal)
     for number in range(8):
         journal.append({"at_ms": number})
     for seq in acknowledged:
@@ -144,6 +146,7 @@ def test_a_copy_put_back_under_a_running_gate_goes_on_under_a_new_epoch(tmp_path
 @pytest.mark.parametrize("damage", ["a bit of a text", "a missing row", "not a database", "half a file", "no tables"])
 def test_a_broken_journal_is_set_aside_and_what_can_be_read_is_carried_over(tmp_path: Path, damage: str) -> None:
     journal = _open(tmp_path)
+    not_to_disk(journal)
     for number in range(1, 301):
         journal.append({"at_ms": number, "code": "PF1:" + "0" * 294})
     journal.acknowledge(epoch=1_000, seq=100)
