@@ -4,6 +4,7 @@ The file holds 8 bytes: the instant as a little-endian signed count of microseco
 reads it when `PARKFLOW_CLOCK=file:/path`.
 """
 
+import fcntl
 import mmap
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ _WORD_BYTES = 8
 
 
 class VirtualClock:
-    """The hand of a clock file. Whoever creates it moves it; `attach` only looks."""
+    """The hand of a clock file. Whoever creates it moves it; `attach` only looks, or advances it."""
 
     def __init__(self, path: Path, start: datetime | None = None) -> None:
         if start is not None:
@@ -35,8 +36,14 @@ class VirtualClock:
             word = again
         return _EPOCH + timedelta(microseconds=int.from_bytes(word, "little", signed=True))
 
+    def advance(self, time: timedelta) -> None:
+        """Move on by so much, however many hands move this clock."""
+        with self.path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.move_to(self.now() + time)
+
     def move_to(self, instant: datetime) -> None:
-        """Set the clock to `instant`, which may not lie before where it stands."""
+        """Set the clock to `instant`, which may not lie before where it stands. For a clock with one hand."""
         assert instant >= self.now(), f"a clock does not go back: {instant} is before {self.now()}"
         self._map[:_WORD_BYTES] = _word(instant)
 

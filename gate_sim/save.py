@@ -31,6 +31,7 @@ class Addresses:
     channel_url: str
     channel_name: str
     operator: str
+    operator_token: str = ""
 
     def offices(self) -> Offices:
         """Clients for both; the caller closes them."""
@@ -57,13 +58,23 @@ def save_town(folder: Path, addresses: Addresses, fleet: Fleet, seed: Seed) -> N
 
 def load_town(folder: Path, *, now_ms: int) -> tuple[Offices, Fleet]:
     """The town of `folder`. Raises TownUnreadable."""
+    offices, drivers = load_drivers(folder)
+    gates = {place: Gate(post, folder / "gates", now_ms=now_ms) for place, post in read_posts(folder)}
+    return offices, Fleet(gates, {driver.person.name: driver for driver in drivers})
+
+
+def load_drivers(folder: Path) -> tuple[Offices, list[Driver]]:
+    """The drivers of the town, and the doors that they knock at. Raises TownUnreadable."""
     with _told_if_unreadable(folder):
         content = _read(folder)
         offices = Addresses(**content["addresses"]).offices()
-        posts = _posts(content["gates"])
-        gates = {place: Gate(post, folder / "gates", now_ms=now_ms) for place, post in posts}
-        drivers = {driver.person.name: driver for driver in _drivers(content, offices)}
-    return offices, Fleet(gates, drivers)
+        return offices, list(_drivers(content, offices))
+
+
+def operator_token(folder: Path) -> str:
+    """The token by which the town's operator configures; empty where none is kept. Raises TownUnreadable."""
+    with _told_if_unreadable(folder):
+        return str(_read(folder)["addresses"].get("operator_token", ""))
 
 
 def read_posts(folder: Path) -> Iterable[tuple[tuple[str, str], Post]]:

@@ -69,6 +69,8 @@ class Uplink:
         self.upload_failure: LinkDown | None = None
         self.poll_failure: LinkDown | None = None
         self.newest_bundle_version = 0
+        # Up to where the service said, last, that it has everything.
+        self.acked_by_epoch: dict[int, int] = {}
         self._signer = signer
         self._journal = journal
         self._core = gate_core
@@ -162,6 +164,12 @@ class Uplink:
             return None
         return bool(answer["denied"])
 
+    async def send_once(self, client: Client, batch: Batch, *, at_ms: int) -> None:
+        """Send a batch of this gate's own making, whatever else waits; its answer frees nothing. Raises LinkDown."""
+        self._journal.tell(epoch=batch.epoch, seq=batch.last_seq)
+        answer = await self._post(client, "scans", batch.body, at_ms)
+        self._habits.witness(batch.epoch, {one["seq"]: str(one["result"]) for one in answer["results"]})
+
     async def _send_batch(self, client: Client, batch: Batch, at_ms: int) -> Results:
         self._journal.tell(epoch=batch.epoch, seq=batch.last_seq)
         answer = await self._post(client, "scans", batch.body, at_ms)
@@ -182,6 +190,7 @@ class Uplink:
     def _note_progress(self, answer: Mapping[str, Any], at_ms: int) -> bool:
         """Take what is acknowledged out of the journal; False if the journal turned out to be an older copy."""
         epoch, acked_seq = answer["epoch"], answer["acked_seq"]
+        self.acked_by_epoch[epoch] = acked_seq
         # A service that does not tell the last seq it knows of knows at least of what it acknowledged.
         if self._journal.knows_more(epoch=epoch, seq=max(acked_seq, answer.get("last_seq", 0))):
             self._journal.begin_epoch(now_s=at_ms // 1000)

@@ -227,7 +227,7 @@ async def _compare_with_channel(stage: _Stage, now: datetime, plan: Plan) -> dic
 
 
 def _addresses(stage: _Stage, office: Office) -> Addresses:
-    return Addresses(stage.service.base_url, stage.channel.base_url, CHANNEL, office.operator)
+    return Addresses(stage.service.base_url, stage.channel.base_url, CHANNEL, office.operator, office.token)
 
 
 async def _linger(clock: VirtualClock, until: Awaitable[None]) -> None:
@@ -235,10 +235,12 @@ async def _linger(clock: VirtualClock, until: Awaitable[None]) -> None:
 
     async def tick() -> None:
         loop = asyncio.get_running_loop()
-        began, start = loop.time(), clock.now()
+        last = loop.time()
         while True:
             await asyncio.sleep(_LIVE_STEP_SECONDS)
-            clock.move_to(start + timedelta(seconds=loop.time() - began))
+            # Others may move this clock as well, e.g. a fleet for which a real minute takes too long.
+            clock.advance(timedelta(seconds=loop.time() - last))
+            last = loop.time()
 
     hand = asyncio.create_task(tick())
     try:
