@@ -35,7 +35,7 @@ class Cheat:
     async def try_everything(
         self, phones: Sequence[Phone], accepted: Sequence[tuple[str, int]], *, at_ms: int, victim: str
     ) -> None:
-        """All tricks, one batch each; `accepted` codes have opened honest gates when they say, `victim` is one of those.
+        """All tricks, one batch each. `accepted` codes opened honest gates when they say; `victim` is such a gate.
 
         What is already quarantined is told no more than a duplicate: the tricks that a service notices come last.
         """

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -28,3 +29,19 @@ def test_the_clock_does_not_go_back(tmp_path: Path) -> None:
     hand = VirtualClock(tmp_path / "clock", START)
     with pytest.raises(AssertionError, match="does not go back"):
         hand.move_to(START - timedelta(seconds=1))
+
+
+def test_two_hands_that_advance_one_clock_both_count(tmp_path: Path) -> None:
+    one = VirtualClock(tmp_path / "clock", START)
+    other = VirtualClock.attach(f"file:{tmp_path / 'clock'}")
+
+    def advance(clock: VirtualClock) -> None:
+        for _ in range(500):
+            clock.advance(timedelta(seconds=1))
+
+    threads = [Thread(target=advance, args=(clock,)) for clock in (one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert one.now() == START + timedelta(seconds=1_000)
