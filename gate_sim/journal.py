@@ -34,6 +34,9 @@ __all__ = ["GENESIS", "Event", "Journal", "JournalFull", "canonical", "chain_has
 
 # On a full disk the journal could not even note what was acknowledged, which makes room: this much is held back.
 _RESERVE_BYTES: Final = 128 * 1024
+# No epoch of a gate; and more than any event takes, whose text is bounded.
+_NO_EPOCH: Final = -1
+_EVENT_BYTES_MAX: Final = 8_192
 _FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 _PRIMARY_CODE: Final = 0xFF
 
@@ -104,9 +107,10 @@ class Journal:
     def takes_more(self) -> bool:
         """Whether the next event will find room, as far as that can be known."""
         if self._is_full:
-            with contextlib.suppress(JournalFull):
-                # The same words again are a write like any other.
-                self._change(self._chains[self.epoch])
+            with contextlib.suppress(JournalFull), self._writing():
+                # As large as an event may be, and gone again before anybody reads it.
+                self._insert(Event(_NO_EPOCH, 0, " " * _EVENT_BYTES_MAX, GENESIS))
+                self._db.execute("delete from event where epoch = ?", (_NO_EPOCH,))
         return not self._is_full
 
     def unacknowledged(self, limit: int) -> Sequence[Event]:
@@ -234,11 +238,6 @@ class Journal:
 
     def _by_age(self) -> Sequence[Chain]:
         return [self._chains[epoch] for epoch in sorted(self._chains)]
-
-    def _change(self, chain: Chain) -> None:
-        with self._writing():
-            self._keep(chain)
-        self._chains[chain.epoch] = chain
 
     def _insert(self, event: Event) -> None:
         row = (event.epoch, event.seq, event.text, event.hash)
