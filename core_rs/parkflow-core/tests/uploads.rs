@@ -194,10 +194,10 @@ prop_compose! {
         direction in prop_oneof![Just("entry"), Just("exit")],
         medium in prop_oneof![Just("code"), Just("plate"), Just("ticket"), Just("lift")],
         text in texts(),
-        verdict in "[a-z][a-z_]{0,39}",
+        verdict in "[a-z][a-z0-9_]{0,39}",
         manual in any::<Option<bool>>(),
         lifted_by in proptest::option::of("[A-Za-z0-9._-]{1,64}"),
-        flag in proptest::option::of("[a-z][a-z_]{0,39}"),
+        flag in proptest::option::of("[a-z][a-z0-9_]{0,39}"),
     ) -> BTreeMap<&'static str, Value> {
         let mut scan = BTreeMap::from([
             ("at_ms", json!(at_ms)), ("lane", json!(lane)), ("direction", json!(direction)), ("verdict", json!(verdict)),

@@ -34,7 +34,7 @@ async def test_a_batch_sent_again_is_acknowledged_and_changes_nothing(street: St
     driver = await street.driver()
     scans = [
         street.entry.scan(driver.code(street.now), street.now),
-        street.entry.scan("PF1:NONSENSE", street.now, verdict="bad_length"),
+        street.entry.scan("PF1:NONSENSE", street.now, verdict="bad_base45"),
     ]
     first = await upload(street.client, street.entry, street.now, *scans)
     assert results(first) == ["accepted", "rejected:bad_base45"]

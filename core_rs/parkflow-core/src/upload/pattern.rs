@@ -37,11 +37,13 @@ impl Pattern for IsName {
 pub(super) struct IsWord;
 
 impl Pattern for IsWord {
-    const WANTED: &'static str = "a word of 1 to 40 characters, a-z and `_`, beginning with a letter";
+    const WANTED: &'static str = "a word of 1 to 40 characters, a-z, 0-9 and `_`, beginning with a letter";
 
     fn fits(text: &str) -> bool {
-        let is_spelled = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-        (1..=40).contains(&text.len()) && !text.starts_with('_') && text.bytes().all(is_spelled)
+        let is_spelled = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        (1..=40).contains(&text.len())
+            && text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text.bytes().all(is_spelled)
     }
 }
 
