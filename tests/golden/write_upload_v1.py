@@ -179,7 +179,7 @@ def refused_numbers() -> list[dict[str, Any]]:
 
 def refused_texts() -> list[dict[str, Any]]:
     bad_names = ["", " ", "a b", "x" * 65, "lane\n", "ä", "a/b"]
-    bad_words = ["", "_a", "A", "a1", "a" * 41, "accepted\n"]
+    bad_words = ["", "_a", "A", "1a", "a" * 41, "accepted\n"]
     instants = [
         "2026-10-20T12:00:00", "2026-10-20", "2026-10-20T12:00:60Z", "2026-10-20T24:00:00Z", "2026-02-29T00:00:00Z",
         "2026-10-20T12:00:00+24:00", "2026-10-20T12:00:00+0800", "2026-10-20T12:00:00.Z", "2026-10-20T12:00Z",
