@@ -26,7 +26,6 @@ from parkflow.jobs.rounds import Rounds, Step, StepKind, Turn
 from parkflow.kit.errors import ParkflowError
 from parkflow.notice import service as notices
 from parkflow.notice.sender import LogSender
-from parkflow.operator import service as operators
 from parkflow.parking import service as parking
 from parkflow.parking import sightings
 from parkflow.refund import service as refunds
@@ -54,14 +53,11 @@ async def _apply(services: Services, turn: Turn) -> int:
     return sum(done)
 
 
-async def _abandon(services: Services, turn: Turn) -> int:
-    async with services.pool.acquire() as conn:
-        operator_ids = await operators.all_ids(conn)
-    done = 0
-    for operator_id in operator_ids:
-        work = partial(parking.abandon_open, operator_id=operator_id, now=turn.now)
-        done += await in_tx(services.pool, work)
-    return done
+async def _give_up(services: Services, turn: Turn) -> int:
+    return await in_tx(
+        services.pool,
+        lambda conn: parking.give_up(conn, owner=turn.owner, buckets=turn.buckets, now=turn.now),
+    )
 
 
 async def _charge(services: Services, turn: Turn) -> int:
@@ -118,7 +114,7 @@ STEPS: Final[Sequence[tuple[str, StepKind, ServiceStep, timedelta]]] = (
     # Before the stays: what a sighting turns out to be is a scan like any other.
     ("match_sightings", StepKind.DAY_WORK, _match_sightings, timedelta()),
     ("apply", StepKind.DAY_WORK, _apply, timedelta()),
-    ("abandon", StepKind.DAY_WORK, _abandon, timedelta(minutes=10)),
+    ("give_up", StepKind.DAY_WORK, _give_up, timedelta(minutes=10)),
     ("charge", StepKind.DAY_WORK, _charge, timedelta()),
     ("deduct", StepKind.DAY_WORK, _deduct, timedelta()),
     ("query", StepKind.DAY_WORK, _query, timedelta()),

@@ -145,28 +145,15 @@ select gate_id
 having min(complete_to) < $2
  order by gate_id;
 
--- name: lots_complete_to
--- Up to which instant every gate of a lot in use has uploaded all. $1 lots
-select lot_id, min(complete_to) as complete_to
+-- name: uploads_complete_to
+-- Up to which instant every gate in use has uploaded all, and every one that can see an exit. $1 lots
+select lot_id, min(complete_to) as all_to, min(complete_to) filter (where sees_exits) as exits_to
   from (
-       select g.lot_id, w.complete_to, w.last_seq > w.acked_seq as missing,
+       select g.lot_id, w.complete_to, w.last_seq > w.acked_seq as missing, lane.direction <> 'entry' as sees_exits,
               w.epoch = max(w.epoch) over (partition by w.bucket, w.gate_id) as newest
          from gate_watermark w
          join gate g on g.gate_id = w.gate_id
-        where g.lot_id = any($1::bigint[]) and g.state <> 'retired'
-       ) as mark
- where newest or missing
- group by lot_id;
-
--- name: exits_complete_to
--- Up to which instant every gate in use that can see an exit has uploaded all. $1 lots
-select lot_id, min(complete_to) as complete_to
-  from (
-       select g.lot_id, w.complete_to, w.last_seq > w.acked_seq as missing,
-              w.epoch = max(w.epoch) over (partition by w.bucket, w.gate_id) as newest
-         from gate_watermark w
-         join gate g on g.gate_id = w.gate_id
-         join lane on lane.lane_id = g.lane_id and lane.direction <> 'entry'
+         join lane on lane.lane_id = g.lane_id
         where g.lot_id = any($1::bigint[]) and g.state <> 'retired'
        ) as mark
  where newest or missing
@@ -208,58 +195,74 @@ select distinct bucket, card_id, lot_id
 
 -- name: groups_awaiting_exit
 -- Cards in lots with entries that wait for the exit before them, and since when. $1 owner, $2 buckets
-select s.bucket, s.card_id, s.lot_id, min(s.scanned_at) as since
+select s.bucket, s.card_id, s.lot_id, min(coalesce(s.latest_at, s.scanned_at)) as since
   from scan s
   join bucket_lease l on l.bucket = s.bucket and l.owner = $1
  where s.bucket = any($2::smallint[]) and s.state = 'held' and s.reason = 'awaiting_exit'
  group by s.bucket, s.card_id, s.lot_id;
 
 -- name: scans_of_groups
--- All unpaired scans of the groups. $1 buckets, $2 cards, $3 lots
-select s.bucket, s.gate_id, s.epoch, s.seq, s.card_id, s.operator_id, s.lot_id, s.direction, s.scanned_at, s.state, s.reason
+-- All unpaired scans of the groups; those of quarantined gates wait outside. $1 buckets, $2 cards, $3 lots
+select s.bucket, s.gate_id, s.epoch, s.seq, s.card_id, s.lot_id, s.direction, s.scanned_at, s.state, s.reason, s.medium, s.earliest_at,
+       s.latest_at
   from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as k (bucket, card_id, lot_id)
   join scan s on s.bucket = k.bucket and s.card_id = k.card_id and s.lot_id = k.lot_id
   join gate g on g.gate_id = s.gate_id and g.state <> 'quarantined'
  where s.state in ('received', 'held');
 
+-- name: scans_set_aside
+-- Scans that repeated another one or found no entry, and may count after all among scans from $4 on (per group). $1 buckets, $2 cards,
+-- $3 lots
+select s.bucket, s.gate_id, s.epoch, s.seq, s.card_id, s.lot_id, s.direction, s.scanned_at, s.state, s.reason, s.medium, s.earliest_at,
+       s.latest_at
+  from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[]) as k (bucket, card_id, lot_id, since)
+  join scan s on s.bucket = k.bucket and s.card_id = k.card_id and s.lot_id = k.lot_id
+             and s.scanned_at >= k.since - interval '60 seconds'
+ where s.state = 'rejected' and s.reason in ('repeated', 'missing_entry', 'rejected_by_operator');
+
 -- name: apply_scans
--- $1 owner, then per scan $2 bucket, $3 gate, $4 epoch, $5 seq, $6 stay
+-- A scan that had another place leaves it. $1 owner, then per scan $2 bucket, $3 gate, $4 epoch, $5 seq, $6 stay
 update scan s
    set state = 'applied', reason = null, stay_id = a.stay_id
   from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
        as a (bucket, gate_id, epoch, seq, stay_id),
        bucket_lease l
  where s.bucket = a.bucket and s.gate_id = a.gate_id and s.epoch = a.epoch and s.seq = a.seq
-   and s.state in ('received', 'held')
+   and (s.state <> 'applied' or s.stay_id <> a.stay_id)
    and l.bucket = a.bucket and l.owner = $1;
 
 -- name: hold_scans
 -- A held scan that now waits for something else gets the new reason. $1 owner, then per scan $2 bucket, $3 gate, $4 epoch,
 -- $5 seq, $6 reason
 update scan s
-   set state = 'held', reason = h.reason
+   set state = 'held', reason = h.reason, stay_id = null
   from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
        as h (bucket, gate_id, epoch, seq, reason),
        bucket_lease l
  where s.bucket = h.bucket and s.gate_id = h.gate_id and s.epoch = h.epoch and s.seq = h.seq
-   and (s.state = 'received' or (s.state = 'held' and s.reason <> h.reason))
+   and (s.state <> 'held' or s.reason <> h.reason)
    and l.bucket = h.bucket and l.owner = $1;
 
 -- name: reject_scans
 -- $1 owner, then per scan $2 bucket, $3 gate, $4 epoch, $5 seq, $6 reason
 update scan s
-   set state = 'rejected', reason = r.reason
+   set state = 'rejected', reason = r.reason, stay_id = null
   from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[])
        as r (bucket, gate_id, epoch, seq, reason),
        bucket_lease l
  where s.bucket = r.bucket and s.gate_id = r.gate_id and s.epoch = r.epoch and s.seq = r.seq
-   and s.state in ('received', 'held')
+   and (s.state <> 'rejected' or s.reason <> r.reason)
    and l.bucket = r.bucket and l.owner = $1;
 
--- name: reject_lonely_exits
--- Exits whose entry never came. $1 lots, $2 scanned before
-update scan s
-   set state = 'rejected', reason = 'missing_entry'
-  from unnest($1::bigint[], $2::timestamptz[]) as p (lot_id, scanned_before)
- where s.lot_id = p.lot_id and s.state = 'held' and s.reason = 'awaiting_entry' and s.scanned_at < p.scanned_before
-returning s.bucket;
+-- name: lots_with_lonely_exits
+-- $1 buckets
+select distinct s.lot_id from scan s where s.bucket = any ($1::smallint[]) and s.state = 'held' and s.reason = 'awaiting_entry';
+
+-- name: groups_with_lonely_exits
+-- Cards in lots with exits whose entry is waited for no longer. $1 owner, $2 buckets, then per lot $3 lot, $4 scanned before
+select distinct s.bucket, s.card_id, s.lot_id
+  from scan s
+  join bucket_lease l on l.bucket = s.bucket and l.owner = $1
+  join unnest($3::bigint[], $4::timestamptz[]) as p (lot_id, scanned_before) on p.lot_id = s.lot_id
+ where s.bucket = any ($2::smallint[]) and s.state = 'held' and s.reason = 'awaiting_entry'
+   and coalesce(s.earliest_at, s.scanned_at) < p.scanned_before;

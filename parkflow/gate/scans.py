@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from parkflow.db.conn import Conn
+from parkflow.db.conn import Conn, Row
 from parkflow.db.sql import load
-from parkflow.gate.unpaired import Group, ScanKey, WaitingScan
+from parkflow.gate.unpaired import Group, PairedScan, ScanKey
 
 _SQL = load(__file__)
 
@@ -21,30 +21,25 @@ class Waiting(NamedTuple):
 async def groups_to_apply(conn: Conn, *, owner: str, buckets: Sequence[int], scans_max: int) -> list[Group]:
     """Groups with new scans in buckets that `owner` has leased, the oldest `scans_max` scans' groups."""
     found = await conn.fetch(_SQL.groups_to_apply, owner, list(buckets), scans_max)
-    return [Group(row["bucket"], row["card_id"], row["lot_id"]) for row in found]
+    return [_group(row) for row in found]
 
 
 async def groups_awaiting_exit(conn: Conn, *, owner: str, buckets: Sequence[int]) -> list[Waiting]:
     """Groups in which an entry was held because the exit before it may still come."""
     found = await conn.fetch(_SQL.groups_awaiting_exit, owner, list(buckets))
-    return [Waiting(Group(row["bucket"], row["card_id"], row["lot_id"]), row["since"]) for row in found]
+    return [Waiting(_group(row), row["since"]) for row in found]
 
 
-async def of_groups(conn: Conn, groups: Sequence[Group]) -> list[WaitingScan]:
+async def of_groups(conn: Conn, groups: Sequence[Group]) -> list[PairedScan]:
     """All scans of the groups that belong to no stay yet; those of quarantined gates wait outside."""
-    buckets, cards, lots = [g.bucket for g in groups], [g.card_id for g in groups], [g.lot_id for g in groups]
-    return [
-        WaitingScan(
-            ScanKey(row["bucket"], row["gate_id"], row["epoch"], row["seq"]),
-            Group(row["bucket"], row["card_id"], row["lot_id"]),
-            row["operator_id"],
-            row["direction"],
-            row["scanned_at"],
-            row["state"],
-            row["reason"],
-        )
-        for row in await conn.fetch(_SQL.scans_of_groups, buckets, cards, lots)
-    ]
+    return [_scan(row) for row in await conn.fetch(_SQL.scans_of_groups, *_group_columns(groups))]
+
+
+async def set_aside(conn: Conn, since: Mapping[Group, datetime]) -> list[PairedScan]:
+    """Scans from an instant on (per group) that count for nothing, as far as was known."""
+    groups = list(since)
+    found = await conn.fetch(_SQL.scans_set_aside, *_group_columns(groups), [since[group] for group in groups])
+    return [_scan(row) for row in found]
 
 
 async def mark_applied(conn: Conn, owner: str, scans: Sequence[tuple[ScanKey, int]]) -> None:
@@ -65,9 +60,39 @@ async def mark_rejected(conn: Conn, owner: str, scans: Sequence[tuple[ScanKey, s
         await conn.execute(_SQL.reject_scans, owner, *_columns([key for key, _ in scans]), [why for _, why in scans])
 
 
-async def reject_lonely_exits(conn: Conn, limits: Mapping[int, datetime]) -> int:
-    """Give up exits without an entry, per lot those scanned before its limit; how many."""
-    return len(await conn.fetch(_SQL.reject_lonely_exits, list(limits), list(limits.values())))
+async def lots_with_lonely_exits(conn: Conn, buckets: Sequence[int]) -> set[int]:
+    """Lots in which an exit waits for its entry."""
+    return {row["lot_id"] for row in await conn.fetch(_SQL.lots_with_lonely_exits, list(buckets))}
+
+
+async def groups_with_lonely_exits(
+    conn: Conn, *, owner: str, buckets: Sequence[int], limits: Mapping[int, datetime]
+) -> list[Group]:
+    """Groups with exits that wait for their entry, per lot those scanned before its limit."""
+    found = await conn.fetch(_SQL.groups_with_lonely_exits, owner, list(buckets), list(limits), list(limits.values()))
+    return [_group(row) for row in found]
+
+
+def _group(row: Row) -> Group:
+    return Group(row["bucket"], row["card_id"], row["lot_id"])
+
+
+def _scan(row: Row) -> PairedScan:
+    return PairedScan(
+        ScanKey(row["bucket"], row["gate_id"], row["epoch"], row["seq"]),
+        _group(row),
+        row["direction"],
+        row["scanned_at"],
+        row["state"],
+        row["reason"],
+        row["medium"],
+        row["earliest_at"],
+        row["latest_at"],
+    )
+
+
+def _group_columns(groups: Sequence[Group]) -> tuple[list[int], list[int], list[int]]:
+    return [one.bucket for one in groups], [one.card_id for one in groups], [one.lot_id for one in groups]
 
 
 def _columns(keys: Sequence[ScanKey]) -> tuple[list[int], list[int], list[int], list[int]]:

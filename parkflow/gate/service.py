@@ -10,12 +10,12 @@ from parkflow.db.conn import Conn
 from parkflow.db.transition import Change, Subject, transition
 from parkflow.gate import store
 from parkflow.gate.state import GATE, GateEvent
-from parkflow.gate.store import Gate, Mark
+from parkflow.gate.store import Gate, Mark, Uploads
 from parkflow.kit.errors import NotFound, ParkflowError
 from parkflow.kit.ids import new_bucket, new_id
 from parkflow.lot import service as lot_service
 
-__all__ = ["Gate", "Heartbeat"]
+__all__ = ["Gate", "Heartbeat", "Uploads"]
 
 ID_PREFIX: Final = "gate"
 _log = logging.getLogger("parkflow.gate")
@@ -112,11 +112,6 @@ async def watermarks_before(conn: Conn, operator_id: int, instant: datetime) -> 
     return await store.gates_behind(conn, operator_id, instant)
 
 
-async def lots_complete_to(conn: Conn, lot_ids: Sequence[int]) -> Mapping[int, datetime]:
-    """Per lot up to which instant all its gates in use have uploaded; a lot without gates is not in it."""
-    return await store.lots_complete_to(conn, lot_ids)
-
-
-async def exits_complete_to(conn: Conn, lot_ids: Sequence[int]) -> Mapping[int, datetime]:
-    """Per lot up to which instant no exit can come any more; a lot without gates that see exits is not in it."""
-    return await store.exits_complete_to(conn, lot_ids)
+async def uploads_complete_to(conn: Conn, lot_ids: Sequence[int]) -> Mapping[int, Uploads]:
+    """How far the gates in use of each lot have uploaded; a lot without gates is not in it."""
+    return await store.uploads_complete_to(conn, lot_ids)

@@ -52,17 +52,27 @@ class ScanEvent(StrEnum):
     REJECT = "reject"
 
 
+_S, _E = ScanState, ScanEvent
+
 SCAN = Machine(
     name="scan",
-    initial=ScanState.RECEIVED,
+    initial=_S.RECEIVED,
     table={
-        (ScanState.RECEIVED, ScanEvent.APPLY): ScanState.APPLIED,
-        (ScanState.RECEIVED, ScanEvent.HOLD): ScanState.HELD,
-        (ScanState.RECEIVED, ScanEvent.REJECT): ScanState.REJECTED,
-        (ScanState.HELD, ScanEvent.APPLY): ScanState.APPLIED,
-        (ScanState.HELD, ScanEvent.REJECT): ScanState.REJECTED,
+        (_S.RECEIVED, _E.APPLY): _S.APPLIED,
+        (_S.RECEIVED, _E.HOLD): _S.HELD,
+        (_S.RECEIVED, _E.REJECT): _S.REJECTED,
+        # It may come to wait for something else.
+        (_S.HELD, _E.HOLD): _S.HELD,
+        (_S.HELD, _E.APPLY): _S.APPLIED,
+        (_S.HELD, _E.REJECT): _S.REJECTED,
+        # A scan that arrives late may show that others belong to another stay, to none, or to one after all.
+        (_S.APPLIED, _E.APPLY): _S.APPLIED,
+        (_S.APPLIED, _E.HOLD): _S.HELD,
+        (_S.APPLIED, _E.REJECT): _S.REJECTED,
+        (_S.REJECTED, _E.APPLY): _S.APPLIED,
+        (_S.REJECTED, _E.HOLD): _S.HELD,
     },
-    final=frozenset({ScanState.APPLIED, ScanState.REJECTED}),
+    final=frozenset(),
 )
 
 

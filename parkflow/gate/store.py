@@ -55,6 +55,13 @@ class Mark(NamedTuple):
     last_seq: int
 
 
+class Uploads(NamedTuple):
+    """Up to which instant all gates of a lot have uploaded all, and those that see exits; None where there is none."""
+
+    all_to: datetime | None
+    exits_to: datetime | None
+
+
 async def insert_gate(conn: Conn, gate: Gate, now: datetime) -> bool:
     """Whether the gate is new; False when its key is in use."""
     args = (gate.gate_id, gate.operator_id, gate.lot_id, gate.lane_id, gate.public_key, gate.state, now)
@@ -112,14 +119,9 @@ async def gates_behind(conn: Conn, operator_id: int, instant: datetime) -> list[
     return [found["gate_id"] for found in await conn.fetch(_SQL.gates_behind, operator_id, instant)]
 
 
-async def lots_complete_to(conn: Conn, lot_ids: Sequence[int]) -> dict[int, datetime]:
-    found = await conn.fetch(_SQL.lots_complete_to, list(lot_ids))
-    return {lot["lot_id"]: lot["complete_to"] for lot in found}
-
-
-async def exits_complete_to(conn: Conn, lot_ids: Sequence[int]) -> dict[int, datetime]:
-    found = await conn.fetch(_SQL.exits_complete_to, list(lot_ids))
-    return {lot["lot_id"]: lot["complete_to"] for lot in found}
+async def uploads_complete_to(conn: Conn, lot_ids: Sequence[int]) -> dict[int, Uploads]:
+    found = await conn.fetch(_SQL.uploads_complete_to, list(lot_ids))
+    return {lot["lot_id"]: Uploads(lot["all_to"], lot["exits_to"]) for lot in found}
 
 
 async def newest_bundle(conn: Conn, operator_id: int) -> Bundle | None:

@@ -1,4 +1,4 @@
-"""A lot's own rules (its policy): which limits apply at its gates, and what happens to exits that never come."""
+"""A lot's own rules (its policy): which limits apply at its gates, and what happens to passages that nobody saw."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -38,6 +38,23 @@ class RiskOutcome(StrEnum):
     REFUSE = "refuse"
 
 
+class MissingExit(StrEnum):
+    """What becomes of a stay whose exit no gate has seen, once it is waited for no longer."""
+
+    ABANDON = "abandon"  # nothing is charged
+    NEXT_ENTRY = "next_entry"  # it ended when the card came in again; without that it is abandoned
+    MAXIMUM = "maximum"  # it lasted `missing_minutes`, or until the card came in again
+    OPERATOR = "operator"  # a person decides
+
+
+class MissingEntry(StrEnum):
+    """What becomes of an exit whose entry no gate has seen, once it is waited for no longer."""
+
+    REJECT = "reject"  # nothing is charged
+    MAXIMUM = "maximum"  # the stay had lasted `missing_minutes`, or since the card had left
+    OPERATOR = "operator"  # a person decides
+
+
 class InvalidLot(ParkflowError):
     """A lot needs a reference, a name, an IANA time zone and a policy of known fields."""
 
@@ -51,6 +68,12 @@ _LIMITS: Final = {
     "skew_seconds": (0, 600),
     "missing_exit_hours": (1, 24 * 31),
     "passback_seconds": (0, 24 * 3_600),
+    "missing_minutes": (1, 31 * 24 * 60),
+}
+_CHOICES: Final[Mapping[str, type[StrEnum]]] = {
+    "exit_denied": ExitDenied,
+    "missing_exit": MissingExit,
+    "missing_entry": MissingEntry,
 }
 _RISK_LIMITS: Final = {
     "ceiling_from": (0, 65_535),
@@ -84,7 +107,9 @@ class LotPolicy:
     """The rules of one lot.
 
     code_age_max_seconds, skew_seconds: how old a code may be, and by how much phone and gate clocks may differ.
-    missing_exit_hours: after how long a stay whose exit never came is abandoned (not before every gate has uploaded).
+    missing_exit_hours: how long an exit or an entry that no gate has seen is waited for (and longer, until every gate
+    has uploaded past it); a stay that was given up is taken up again by an exit within these hours of its entry.
+    missing_exit, missing_entry: what is done then. missing_minutes: how long a stay with one end lasted, for `maximum`.
     passback_seconds: how long a gate takes no second passage of a card in one direction; 0 = it does.
     risk: when a gate flags or refuses good codes because its own knowledge is old.
     """
@@ -94,6 +119,9 @@ class LotPolicy:
     exit_denied: ExitDenied = ExitDenied.ACCEPT
     missing_exit_hours: int = 48
     passback_seconds: int = 60
+    missing_exit: MissingExit = MissingExit.ABANDON
+    missing_entry: MissingEntry = MissingEntry.REJECT
+    missing_minutes: int = 24 * 60
     risk: tuple[RiskRule, ...] = DEFAULT_RISK
 
     def to_json(self) -> dict[str, object]:
@@ -120,8 +148,8 @@ def lot_policy(given: Mapping[str, object]) -> LotPolicy:
     for name, value in given.items():
         if name not in known:
             raise InvalidLot(f"policy field {name[:40]!r} is unknown; known: {', '.join(sorted(known))}")
-        if name == "exit_denied":
-            _require_choice(name, value, ExitDenied)
+        if name in _CHOICES:
+            _require_choice(name, value, _CHOICES[name])
         elif name != "risk":
             _require_within(name, value, _LIMITS[name])
     numbers = {name: given.get(name, getattr(LotPolicy(), name)) for name in _LIMITS}
@@ -131,6 +159,9 @@ def lot_policy(given: Mapping[str, object]) -> LotPolicy:
         exit_denied=ExitDenied(str(given.get("exit_denied", ExitDenied.ACCEPT))),
         missing_exit_hours=int(str(numbers["missing_exit_hours"])),
         passback_seconds=int(str(numbers["passback_seconds"])),
+        missing_exit=MissingExit(str(given.get("missing_exit", MissingExit.ABANDON))),
+        missing_entry=MissingEntry(str(given.get("missing_entry", MissingEntry.REJECT))),
+        missing_minutes=int(str(numbers["missing_minutes"])),
         risk=_risk_rules(given["risk"]) if "risk" in given else DEFAULT_RISK,
     )
 

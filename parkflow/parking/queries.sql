@@ -1,53 +1,29 @@
--- name: open_stays
--- $1 buckets, $2 cards, $3 lots
-select s.bucket, s.card_id, s.lot_id, s.stay_id, s.entry_gate_id, s.entry_epoch, s.entry_seq, s.entry_at
-  from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as k (bucket, card_id, lot_id)
-  join stay s on s.bucket = k.bucket and s.card_id = k.card_id and s.lot_id = k.lot_id
- where s.state = 'open';
-
--- name: recent_stays
--- Stays that ended from $4 (per group) on and before $5, the last first: a scan may repeat their exit. $1 buckets, $2 cards, $3 lots
-select s.bucket, s.card_id, s.lot_id, s.stay_id, s.entry_gate_id, s.entry_epoch, s.entry_seq, s.entry_at,
-       s.exit_gate_id, s.exit_epoch, s.exit_seq, s.exit_at
-  from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[])
-       as k (bucket, card_id, lot_id, since, until)
-  join stay s on s.bucket = k.bucket and s.card_id = k.card_id and s.lot_id = k.lot_id
- where s.exit_at >= k.since and s.exit_at < k.until
- order by s.exit_at desc;
-
 -- name: insert_stays
 -- $1 owner, $2 now, then per stay $3 bucket, $4 stay, $5 card, $6 operator, $7 lot, $8 vehicle class, $9 entry gate, $10 epoch,
--- $11 seq, $12 at, $13 exit gate, $14 epoch, $15 seq, $16 at, $17 state, $18 reason, $19 currency
+-- $11 seq, $12 at, $13 exit gate, $14 epoch, $15 seq, $16 at, $17 state, $18 reason, $19 currency, $20 marks joined by commas
 insert into stay (bucket, stay_id, card_id, operator_id, lot_id, vehicle_class, entry_gate_id, entry_epoch, entry_seq,
-                  entry_at, exit_gate_id, exit_epoch, exit_seq, exit_at, state, reason, currency, created_at)
+                  entry_at, exit_gate_id, exit_epoch, exit_seq, exit_at, state, reason, currency, created_at, marks)
 select n.bucket, n.stay_id, n.card_id, n.operator_id, n.lot_id, n.vehicle_class, n.entry_gate_id, n.entry_epoch, n.entry_seq,
-       n.entry_at, n.exit_gate_id, n.exit_epoch, n.exit_seq, n.exit_at, n.state, n.reason, n.currency, $2
+       n.entry_at, n.exit_gate_id, n.exit_epoch, n.exit_seq, n.exit_at, n.state, n.reason, n.currency, $2, string_to_array(n.marks, ',')
   from bucket_lease l,
        unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::bigint[], $10::bigint[],
               $11::bigint[], $12::timestamptz[], $13::bigint[], $14::bigint[], $15::bigint[], $16::timestamptz[], $17::text[],
-              $18::text[], $19::text[])
+              $18::text[], $19::text[], $20::text[])
        as n (bucket, stay_id, card_id, operator_id, lot_id, vehicle_class, entry_gate_id, entry_epoch, entry_seq, entry_at,
-             exit_gate_id, exit_epoch, exit_seq, exit_at, state, reason, currency)
+             exit_gate_id, exit_epoch, exit_seq, exit_at, state, reason, currency, marks)
  where l.bucket = n.bucket and l.owner = $1
 on conflict (bucket, stay_id) do nothing;
 
 -- name: close_stays
--- $1 owner, then per stay $2 bucket, $3 stay, $4 exit gate, $5 epoch, $6 seq, $7 at
+-- $1 owner, then per stay $2 bucket, $3 stay, $4 exit gate, $5 epoch, $6 seq, $7 at, $8 marks joined by commas
 update stay s
-   set state = 'closed', exit_gate_id = e.gate_id, exit_epoch = e.epoch, exit_seq = e.seq, exit_at = e.at
-  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[])
-       as e (bucket, stay_id, gate_id, epoch, seq, at),
+   set state = 'closed', exit_gate_id = e.gate_id, exit_epoch = e.epoch, exit_seq = e.seq, exit_at = e.at,
+       marks = string_to_array(e.marks, ','), version = s.version + 1
+  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::text[])
+       as e (bucket, stay_id, gate_id, epoch, seq, at, marks),
        bucket_lease l
  where s.bucket = e.bucket and s.stay_id = e.stay_id and s.state = 'open'
    and l.bucket = e.bucket and l.owner = $1;
-
--- name: abandon_stays
--- $1 owner, $2 reason, then per stay $3 bucket, $4 stay
-update stay s
-   set state = 'abandoned', reason = $2
-  from unnest($3::smallint[], $4::bigint[]) as a (bucket, stay_id), bucket_lease l
- where s.bucket = a.bucket and s.stay_id = a.stay_id and s.state = 'open'
-   and l.bucket = a.bucket and l.owner = $1;
 
 -- name: closed_stays
 -- A page of stays to be priced, each card's in order of exit, then id. $1 owner, $2 buckets, after $3 bucket, $4 card, $5 exit, $6 stay,
@@ -108,13 +84,4 @@ update stay s
        bucket_lease l
  where s.bucket = p.bucket and s.stay_id = p.stay_id and s.state = 'closed'
    and l.bucket = p.bucket and l.owner = $1
-returning s.stay_id;
-
--- name: abandon_open
--- Stays whose exit never came, once every exit gate of the lot has uploaded past the limit. $1 reason, then per lot $2 lot,
--- $3 entered before
-update stay s
-   set state = 'abandoned', reason = $1
-  from unnest($2::bigint[], $3::timestamptz[]) as p (lot_id, entered_before)
- where s.lot_id = p.lot_id and s.state = 'open' and s.entry_at < p.entered_before
 returning s.stay_id;

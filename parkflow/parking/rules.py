@@ -2,79 +2,112 @@
 
 The core pairs entries with exits. What it cannot know is whether a missing exit may still come: a gate that is offline
 uploads it hours later. So an entry that follows another entry is held until every exit gate of the lot has uploaded
-past it; only then the earlier stay is without exit for good.
+past it. A scan that arrives late, among stays that exist, is paired together with theirs, and what comes out of it
+changes them (`parking/changes.py`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from parkflow import core
-from parkflow.gate.unpaired import AWAITING_ENTRY, AWAITING_EXIT, Group, ScanKey, WaitingScan
+from parkflow.gate.unpaired import Group, PairedScan
 from parkflow.kit.ids import derived_id
+from parkflow.lot.rules import MissingEntry, MissingExit
+from parkflow.parking.doubt import Event, instants
+from parkflow.parking.marks import EXITS_WITHOUT_SCAN, NO_MARKS, Mark
+from parkflow.parking.state import StayState
 
-MISSING_EXIT: Final = "missing_exit"
-REPEATED: Final = "repeated"
 # As far apart as the core takes two scans of one direction for one passage.
 REPEAT_WITHIN: Final = timedelta(seconds=60)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _UNIX: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
-Event = tuple[int, int, int]
-"""(gate, epoch, seq)."""
-
 
 class StayEnd(NamedTuple):
-    """One end of a stay: which event it was and when."""
+    """One end of a stay: when it was and which event it was; None where no gate saw it."""
 
-    event: Event
+    event: Event | None
     at: datetime
 
 
-class KnownStay(NamedTuple):
-    """A stay that exists: the open one, or the last closed one with its exit."""
+@dataclass(frozen=True, slots=True)
+class KnownStay:
+    """A stay that exists, with the scans of its ends where there are any."""
 
     stay_id: int
     entry: StayEnd
     exit: StayEnd | None
+    state: StayState = StayState.OPEN
+    version: int = 0
+    marks: frozenset[Mark] = NO_MARKS
+    scans: Sequence[PairedScan] = ()
+
+    @property
+    def was_given_up(self) -> bool:
+        """Whether its exit was waited for no longer: it has none, or one that was inferred."""
+        if self.exit is None:
+            return self.state is StayState.ABANDONED
+        return self.exit.event is None and bool(self.marks & EXITS_WITHOUT_SCAN)
 
 
-class NewStay(NamedTuple):
-    """A stay that begins to exist: open, or closed, or abandoned for want of an exit."""
+class Verdict(StrEnum):
+    """What a person may decide: of a stay whose exit no gate saw, of an exit without entry, or of any stay's fee."""
 
-    group: Group
-    stay_id: int
-    entry: StayEnd
-    exit: StayEnd | None
-    abandoned: bool
+    EXIT_AT = "exit_at"
+    ENTRY_AT = "entry_at"
+    ABANDON = "abandon"
+    WAIVE = "waive"
+    REJECT = "reject"
+
+
+class Decision(NamedTuple):
+    """A person's decision; what a gate saw counts more, so it means nothing where a scan says otherwise."""
+
+    verdict: Verdict
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the lot's policy says, and how much is known.
+
+    exits_complete_to: every exit gate has uploaded all up to here; None when no gate can bring an exit any more.
+    given_up_before: what is missing to a scan from before this instant is waited for no longer.
+    """
+
+    exits_complete_to: datetime | None
+    given_up_before: datetime | None = None
+    missing_exit: MissingExit = MissingExit.ABANDON
+    missing_entry: MissingEntry = MissingEntry.REJECT
+    missing_after: timedelta = timedelta(hours=48)
+    missing_lasts: timedelta = timedelta(hours=24)
+
+    def has_given_up(self, at: datetime) -> bool:
+        """Whether what is missing to a scan of this instant is waited for no longer."""
+        return self.given_up_before is not None and at < self.given_up_before
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """What is known of one group.
 
-    recent: the last closed stay, given when a scan may repeat its exit; it ended before every scan.
-    complete_to: every exit gate of the lot has uploaded all up to here; None when no gate can bring an exit any more.
+    stays: those that a scan may change, in order of entry. scans: those that wait, and those put aside that may count
+    after all; the scans of the stays are with these. decisions: by stay id or event, the last one last.
     """
 
     group: Group
-    open: KnownStay | None
-    recent: KnownStay | None
-    scans: Sequence[WaitingScan]
-    complete_to: datetime | None
+    stays: Sequence[KnownStay]
+    scans: Sequence[PairedScan]
+    terms: Terms
+    decisions: Mapping[int | Event, Sequence[Decision]] = field(default_factory=dict)
 
-
-@dataclass(slots=True)
-class Outcome:
-    """What is to be written, for many groups."""
-
-    new: list[NewStay] = field(default_factory=list)
-    closed: list[tuple[Group, int, StayEnd]] = field(default_factory=list)
-    abandoned: list[tuple[Group, int]] = field(default_factory=list)
-    applied: list[tuple[ScanKey, int]] = field(default_factory=list)
-    held: list[tuple[ScanKey, str]] = field(default_factory=list)
-    rejected: list[tuple[ScanKey, str]] = field(default_factory=list)
+    def decided(self, subject: int | Event, *verdicts: Verdict) -> Decision | None:
+        """The last decision of these kinds on a stay or a scan."""
+        found = self.decisions.get(subject, ())
+        return next((one for one in reversed(found) if one.verdict in verdicts), None)
 
 
 def stay_id(bucket: int, entry: Event) -> int:
@@ -82,118 +115,99 @@ def stay_id(bucket: int, entry: Event) -> int:
     return derived_id(bucket, b"stay", *(number.to_bytes(8, "big") for number in entry))
 
 
-def pair(timelines: Sequence[Timeline]) -> Outcome:
-    """The outcome for all groups. Pairs in the core; call it off the event loop."""
-    outcome = Outcome()
-    kept = [list(timeline.scans) for timeline in timelines]
-    pairings: dict[int, core.Pairing] = {}
-    waiting = list(range(len(timelines)))
-    # Each round holds at least one scan of each group that goes round again, so the rounds end.
-    while waiting:
-        groups = [_core_group(timelines[index], kept[index]) for index in waiting]
-        pairings |= dict(zip(waiting, core.pair_scans(groups), strict=True))
-        again = []
-        for index in waiting:
-            held = _to_hold(timelines[index], kept[index], pairings[index])
+def stay_id_of_exit(bucket: int, leaving: Event) -> int:
+    """The id of the stay that ended with this exit and of whose entry nothing is known."""
+    return derived_id(bucket, b"stay of exit", *(number.to_bytes(8, "big") for number in leaving))
+
+
+class Walk:
+    """The pairing of one group: which scans take part, and what came out for those."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        known = [scan for stay in timeline.stays for scan in stay.scans]
+        rejected = {subject for subject in timeline.decisions if timeline.decided(subject, Verdict.REJECT)}
+        taking_part = {scan.event: scan for scan in (*known, *timeline.scans) if scan.event not in rejected}
+        self.scans: dict[Event, PairedScan] = taking_part
+        self.instants = instants(list(taking_part.values()))
+        self.refused = [scan for scan in timeline.scans if scan.event in rejected]
+        self.held: list[PairedScan] = []
+        self.sealed: list[KnownStay] = []
+        self.pairing: core.Pairing
+
+    def core_group(self) -> tuple[None, list[core.ScanEvent]]:
+        """The scans as the core takes them."""
+        return None, [
+            core.ScanEvent(*event, (self.instants[event] - _UNIX) // _MILLISECOND, scan.direction)
+            for event, scan in self.scans.items()
+        ]
+
+    def has_more_to_set_aside(self) -> bool:
+        """Take out of the walk what must not be decided by it now; whether there was anything."""
+        aside = self._too_late_for() or self._to_hold()
+        for scan in aside:
+            del self.scans[scan.event]
+        return bool(aside)
+
+    def order(self, event: Event) -> tuple[datetime, Event]:
+        """Sorts events as the core does."""
+        return self.instants[event], event
+
+    def _too_late_for(self) -> list[PairedScan]:
+        """The entry of a stay that was given up, when the exit that would be its own came after the hours of policy."""
+        given_up = {stay.entry.event: stay for stay in self.timeline.stays if stay.was_given_up}
+        if not given_up:
+            return []
+        for entry, leaving in self.pairing.closed:
+            stay = given_up.get(entry.event_id)
+            if stay is None:
+                continue
+            if self.scans[leaving.event_id].at > stay.entry.at + self.timeline.terms.missing_after:
+                self.sealed.append(stay)
+                return [self.scans[entry.event_id]]
+        return []
+
+    def _to_hold(self) -> list[PairedScan]:
+        """The scans that must wait because an exit between two entries may still come."""
+        if not self.pairing.missing_exit:
+            return []
+        complete_to = self.timeline.terms.exits_complete_to
+        repeats = {event.event_id for event, _ in self.pairing.duplicates}
+        entries = sorted(
+            self.order(event)
+            for event, scan in self.scans.items()
+            if scan.direction == "entry" and event not in repeats
+        )
+        decided = {
+            stay.entry.event for stay in self.timeline.stays if stay.was_given_up or stay.state is StayState.HELD
+        }
+        for missing in self.pairing.missing_exit:
+            here = self.order(missing.event_id)
+            following = next(entry for entry in entries if entry > here)
+            if complete_to is None or complete_to >= following[0] or missing.event_id in decided:
+                continue
+            held = self._waiting_from(following) if self.scans[following[1]].waits else self._waiting_at(here)
             if held:
-                kept[index] = [scan for scan in kept[index] if scan not in held]
-                _hold(outcome, held, AWAITING_EXIT)
-                again.append(index)
-        waiting = again
-    for index, pairing in pairings.items():
-        _write(outcome, timelines[index], kept[index], pairing)
-    return outcome
+                self.held += held
+                return held
+        return []
+
+    def _waiting_from(self, following: tuple[datetime, Event]) -> list[PairedScan]:
+        return [scan for event, scan in self.scans.items() if scan.waits and self.order(event) >= following]
+
+    def _waiting_at(self, here: tuple[datetime, Event]) -> list[PairedScan]:
+        # What came after it is a stay already, so the late entry itself waits.
+        scan = self.scans[here[1]]
+        return [scan] if scan.waits else []
 
 
-def _core_group(timeline: Timeline, scans: Sequence[WaitingScan]) -> tuple[core.ScanEvent | None, list[core.ScanEvent]]:
-    events = [_scan_event(_event(scan), scan.scanned_at, scan.direction) for scan in scans]
-    if timeline.recent is not None and timeline.recent.exit is not None:
-        events.append(_scan_event(*timeline.recent.entry, "entry"))
-        events.append(_scan_event(*timeline.recent.exit, "exit"))
-    return (None if timeline.open is None else _scan_event(*timeline.open.entry, "entry")), events
-
-
-def _to_hold(timeline: Timeline, scans: Sequence[WaitingScan], pairing: core.Pairing) -> list[WaitingScan]:
-    """The scans that must wait because an exit between two entries may still come."""
-    opened = None if timeline.open is None else (timeline.open.entry.at, timeline.open.entry.event)
-    repeats = {event.event_id for event, _ in pairing.duplicates}
-    entries = [_order(scan) for scan in scans if scan.direction == "entry" and _event(scan) not in repeats]
-    entries += [opened] if opened else []
-    for missing in pairing.missing_exit:
-        here = (_instant(missing.at_ms), missing.event_id)
-        following = min(entry for entry in entries if entry > here)
-        if timeline.complete_to is None or timeline.complete_to >= following[0]:
-            continue
-        if opened is not None and here < opened:
-            # What came after it is a stay already, so the late entry itself waits.
-            return [scan for scan in scans if _event(scan) == missing.event_id]
-        return [scan for scan in scans if _order(scan) >= following]
-    return []
-
-
-def _write(outcome: Outcome, timeline: Timeline, scans: Sequence[WaitingScan], pairing: core.Pairing) -> None:
-    by_event = {_event(scan): scan for scan in scans}
-    for entry, leaving in pairing.closed:
-        if leaving.event_id not in by_event:
-            # The recent stay, which was closed before.
-            continue
-        _end(outcome, timeline, by_event, entry, leaving)
-    for entry in pairing.missing_exit:
-        _end(outcome, timeline, by_event, entry, None)
-    if pairing.open is not None and pairing.opened:
-        _begin(outcome, timeline.group, by_event[pairing.open.event_id])
-    _hold(outcome, [by_event[event.event_id] for event in pairing.awaiting_entry], AWAITING_ENTRY)
-    repeats = [by_event[event.event_id] for event, _ in pairing.duplicates if event.event_id in by_event]
-    outcome.rejected += [(scan.key, REPEATED) for scan in repeats]
-
-
-def _begin(outcome: Outcome, group: Group, scan: WaitingScan) -> None:
-    ident = stay_id(group.bucket, _event(scan))
-    entry = StayEnd(_event(scan), scan.scanned_at)
-    outcome.new.append(NewStay(group, ident, entry, None, abandoned=False))
-    outcome.applied.append((scan.key, ident))
-
-
-def _end(
-    outcome: Outcome,
-    timeline: Timeline,
-    by_event: Mapping[Event, WaitingScan],
-    entry: core.ScanEvent,
-    leaving: core.ScanEvent | None,
-) -> None:
-    """The stay of `entry` ends with an exit, or without one."""
-    group, opened = timeline.group, timeline.open
-    ident = stay_id(group.bucket, entry.event_id)
-    end = None
-    if leaving is not None:
-        scan = by_event[leaving.event_id]
-        end = StayEnd(leaving.event_id, scan.scanned_at)
-        outcome.applied.append((scan.key, ident))
-    if opened is None or opened.entry.event != entry.event_id:
-        begin = by_event[entry.event_id]
-        outcome.applied.append((begin.key, ident))
-        outcome.new.append(NewStay(group, ident, StayEnd(_event(begin), begin.scanned_at), end, abandoned=end is None))
-    elif end is None:
-        outcome.abandoned.append((group, ident))
-    else:
-        outcome.closed.append((group, ident, end))
-
-
-def _hold(outcome: Outcome, scans: Sequence[WaitingScan], reason: str) -> None:
-    outcome.held += [(scan.key, reason) for scan in scans if scan.reason != reason]
-
-
-def _event(scan: WaitingScan) -> Event:
-    return scan.key.gate_id, scan.key.epoch, scan.key.seq
-
-
-def _order(scan: WaitingScan) -> tuple[datetime, Event]:
-    return scan.scanned_at, _event(scan)
-
-
-def _scan_event(event: Event, at: datetime, direction: str) -> core.ScanEvent:
-    return core.ScanEvent(*event, (at - _UNIX) // _MILLISECOND, direction)
-
-
-def _instant(at_ms: int) -> datetime:
-    return _UNIX + at_ms * _MILLISECOND
+def pair(timelines: Sequence[Timeline]) -> list[Walk]:
+    """The pairing of all groups. Pairs in the core; call it off the event loop."""
+    walks = [Walk(timeline) for timeline in timelines]
+    unsettled = walks
+    # Each round takes at least one scan of each group that goes round again out of it, so the rounds end.
+    while unsettled:
+        for walk, pairing in zip(unsettled, core.pair_scans([one.core_group() for one in unsettled]), strict=True):
+            walk.pairing = pairing
+        unsettled = [walk for walk in unsettled if walk.has_more_to_set_aside()]
+    return walks

@@ -1,28 +1,37 @@
-"""Applying scans: stays begin, end and get their price; every step may be run again and changes nothing then."""
+"""Applying scans: stays begin, end, are repaired and priced; every step may be run again and changes nothing."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from parkflow.card import service as card_service
 from parkflow.db.conn import Conn
 from parkflow.gate import scans as gate_scans
 from parkflow.gate import service as gate_service
-from parkflow.gate.unpaired import Group, WaitingScan
+from parkflow.gate.unpaired import Group, PairedScan
+from parkflow.jobs.failpoint import failpoint
 from parkflow.lot import service as lot_service
+from parkflow.lot.service import Lot
 from parkflow.operator import service as operator_service
-from parkflow.parking import store
+from parkflow.parking import changes, picture, repair_store, resettle, store
+from parkflow.parking.changes import NewStay, Outcome
 from parkflow.parking.pricing import price_closed
-from parkflow.parking.rules import MISSING_EXIT, REPEAT_WITHIN, KnownStay, NewStay, Outcome, Timeline, pair
+from parkflow.parking.repair_store import Overtaken, StoredDecision, Subject
+from parkflow.parking.rules import Decision, Terms, Timeline, pair
+from parkflow.parking.state import StayState
 from parkflow.parking.store import StayToInsert
 
 # One pass takes so many scans; the worker comes again at once while there are more.
 SCANS_PER_PASS_MAX: Final = 5_000
+_log = logging.getLogger("parkflow.parking")
+# Groups that are looked at for another reason than a scan: everything up to their last stay is before this.
+_AT_THE_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Applied(NamedTuple):
-    """What a pass changed. All zero: nothing is left to apply now."""
+    """What a pass changed. All zero: nothing is left to apply now. repaired: stays that had been over."""
 
     opened: int = 0
     closed: int = 0
@@ -30,6 +39,8 @@ class Applied(NamedTuple):
     held: int = 0
     rejected: int = 0
     priced: int = 0
+    repaired: int = 0
+    decided: int = 0
 
 
 async def apply(conn: Conn, *, owner: str, buckets: Sequence[int], now: datetime) -> Applied:
@@ -38,91 +49,152 @@ async def apply(conn: Conn, *, owner: str, buckets: Sequence[int], now: datetime
     Scans are paired per card and lot: one card may stand in two lots at once. Writes are fenced by the lease.
     """
     groups = await _groups(conn, owner, buckets)
-    outcome = await _pair(conn, groups) if groups else Outcome()
-    await _write(conn, owner, outcome, now)
+    applied = await _pair_and_write(conn, owner, groups, now) if groups else Applied()
     priced = await price_closed(conn, owner=owner, buckets=buckets, now=now)
-    new = outcome.new
-    return Applied(
-        opened=sum(stay.exit is None and not stay.abandoned for stay in new),
-        closed=len(outcome.closed) + sum(stay.exit is not None for stay in new),
-        abandoned=len(outcome.abandoned) + sum(stay.abandoned for stay in new),
-        held=len(outcome.held),
-        rejected=len(outcome.rejected),
-        priced=priced,
-    )
+    return applied._replace(priced=priced)
 
 
-async def abandon_open(conn: Conn, *, operator_id: int, now: datetime) -> int:
-    """Give up stays whose exit never came, and exits whose entry never came; how many of both.
+async def give_up(conn: Conn, *, owner: str, buckets: Sequence[int], now: datetime) -> int:
+    """Do what the lots' policies say with stays whose exit never came and exits whose entry never came; how many.
 
     After the hours of the lot's policy, and not before every gate of the lot has uploaded past them.
     """
-    lots = await lot_service.of_operator(conn, operator_id)
-    complete = await gate_service.lots_complete_to(conn, [lot.lot_id for lot in lots])
-    limits = {
-        lot.lot_id: min(now - timedelta(hours=lot.policy.missing_exit_hours), complete.get(lot.lot_id, now))
-        for lot in lots
-    }
-    stays = await store.abandon_open(conn, limits, MISSING_EXIT)
-    return stays + await gate_scans.reject_lonely_exits(conn, limits)
+    waiting = await repair_store.lots_with_open_stays(conn, buckets)
+    waiting |= await gate_scans.lots_with_lonely_exits(conn, buckets)
+    terms = await _terms(conn, sorted(waiting), now)
+    limits = {lot_id: known.given_up_before for lot_id, known in terms.items() if known.given_up_before is not None}
+    groups = await repair_store.groups_given_up(conn, owner=owner, buckets=buckets, limits=limits)
+    groups += await gate_scans.groups_with_lonely_exits(conn, owner=owner, buckets=buckets, limits=limits)
+    return sum(await _pair_and_write(conn, owner, sorted(set(groups)), now)) if groups else 0
 
 
 async def _groups(conn: Conn, owner: str, buckets: Sequence[int]) -> list[Group]:
-    """Groups with new scans, and groups whose held entries need to wait no longer."""
+    """Groups with new scans or decisions, and groups whose held entries need to wait no longer."""
     groups = await gate_scans.groups_to_apply(conn, owner=owner, buckets=buckets, scans_max=SCANS_PER_PASS_MAX)
+    groups += await repair_store.groups_decided(conn, owner=owner, buckets=buckets)
     waiting = await gate_scans.groups_awaiting_exit(conn, owner=owner, buckets=buckets)
     if waiting:
-        complete = await gate_service.exits_complete_to(conn, sorted({one.group.lot_id for one in waiting}))
-        groups += [one.group for one in waiting if complete.get(one.group.lot_id, one.since) >= one.since]
+        uploads = await gate_service.uploads_complete_to(conn, sorted({one.group.lot_id for one in waiting}))
+        complete = {lot_id: known.exits_to for lot_id, known in uploads.items()}
+        groups += [one.group for one in waiting if (complete.get(one.group.lot_id) or one.since) >= one.since]
     return sorted(set(groups))
 
 
-async def _pair(conn: Conn, groups: Sequence[Group]) -> Outcome:
-    scans: dict[Group, list[WaitingScan]] = {}
+async def _pair_and_write(conn: Conn, owner: str, groups: Sequence[Group], now: datetime) -> Applied:
+    decisions = await repair_store.decisions(conn, groups)
+    timelines = await _timelines(conn, groups, decisions, now)
+    outcome = await asyncio.to_thread(_outcome, timelines)
+    new_decisions = [one for one in decisions if one.is_new]
+    try:
+        # Within the caller's transaction: what it did before stands when this is given up.
+        async with conn.transaction():
+            await _write(conn, owner, outcome, now)
+            await repair_store.note_applied(conn, new_decisions, now)
+    except Overtaken:
+        _log.warning("stays were changed by another worker at the same time; the rest follows in the next pass")
+        return Applied()
+    return _applied(outcome)._replace(decided=len(new_decisions))
+
+
+def _outcome(timelines: Sequence[Timeline]) -> Outcome:
+    return changes.all_changes([(walk.timeline, picture.draw(walk)) for walk in pair(timelines)])
+
+
+def _applied(outcome: Outcome) -> Applied:
+    begun = [one.stay for one in outcome.new]
+    changed = [one.stay for one in outcome.changed]
+    return Applied(
+        opened=sum(stay.state is StayState.OPEN for stay in begun),
+        closed=len(outcome.closed)
+        + sum(stay.state is StayState.CLOSED for stay in begun)
+        + sum(one.stay.state is StayState.CLOSED and one.repair is None for one in outcome.changed),
+        abandoned=sum(stay.state is StayState.ABANDONED for stay in (*begun, *changed)),
+        held=len(outcome.held) + sum(stay.state is StayState.HELD for stay in (*begun, *changed)),
+        rejected=len(outcome.rejected),
+        repaired=sum(one.repair is not None for one in outcome.changed),
+    )
+
+
+async def _timelines(
+    conn: Conn, groups: Sequence[Group], decisions: Sequence[StoredDecision], now: datetime
+) -> list[Timeline]:
+    """What is known of the groups, back to where the first of their scans or new decisions may change something."""
+    scans: dict[Group, list[PairedScan]] = {group: [] for group in groups}
     for scan in await gate_scans.of_groups(conn, groups):
-        scans.setdefault(scan.group, []).append(scan)
-    opened = await store.open_stays(conn, groups)
-    recent = await _recent(conn, scans, opened)
-    complete = await gate_service.exits_complete_to(conn, sorted({group.lot_id for group in groups}))
-    timelines = [
-        Timeline(group, opened.get(group), recent.get(group), scans[group], complete.get(group.lot_id))
+        scans[scan.group].append(scan)
+    since = {group: min((scan.first_at for scan in waiting), default=_AT_THE_END) for group, waiting in scans.items()}
+    for one in decisions:
+        if one.is_new:
+            since[one.group] = min(since[one.group], one.about_at)
+    terms = await _terms(conn, sorted({group.lot_id for group in groups}), now)
+    with_end = {one.group for one in decisions}
+    with_end |= {group for group, waiting in scans.items() if _begins_unseen(waiting, terms[group.lot_id])}
+    stays = await repair_store.stays_to_pair(conn, since, with_end=with_end)
+    for scan in await gate_scans.set_aside(conn, since):
+        scans[scan.group].append(scan)
+    known = _by_subject(decisions)
+    return [
+        Timeline(group, stays.get(group, []), scans[group], terms[group.lot_id], known.get(group, {}))
         for group in groups
-        if group in scans
     ]
-    return await asyncio.to_thread(pair, timelines)
 
 
-async def _recent(
-    conn: Conn, scans: Mapping[Group, Sequence[WaitingScan]], opened: Mapping[Group, KnownStay]
-) -> Mapping[Group, KnownStay]:
-    """The stays whose exit a scan may repeat; only such as ended before all that is being paired."""
-    windows = {}
-    for group, waiting in scans.items():
-        first = min(scan.scanned_at for scan in waiting)
-        if group in opened:
-            first = min(first, opened[group].entry.at)
-        windows[group] = (first - REPEAT_WITHIN, first)
-    return await store.recent_stays(conn, windows)
+def _begins_unseen(waiting: Sequence[PairedScan], terms: Terms) -> bool:
+    """Whether there may be an exit whose entry is waited for no longer: its stay began when the one before had ended."""
+    return any(scan.direction == "exit" and terms.has_given_up(scan.at) for scan in waiting)
+
+
+def _by_subject(decisions: Sequence[StoredDecision]) -> Mapping[Group, Mapping[Subject, Sequence[Decision]]]:
+    found: dict[Group, dict[Subject, list[Decision]]] = {}
+    for one in decisions:
+        found.setdefault(one.group, {}).setdefault(one.subject, []).append(one.decision)
+    return found
+
+
+async def _terms(conn: Conn, lot_ids: Sequence[int], now: datetime) -> dict[int, Terms]:
+    """What each lot's policy says, and how far its gates have uploaded."""
+    if not lot_ids:
+        return {}
+    lots = await lot_service.by_id(conn, lot_ids)
+    uploads = await gate_service.uploads_complete_to(conn, lot_ids)
+    return {lot_id: _terms_of(lot, uploads.get(lot_id), now) for lot_id, lot in lots.items()}
+
+
+def _terms_of(lot: Lot, uploads: gate_service.Uploads | None, now: datetime) -> Terms:
+    policy = lot.policy
+    missing_after = timedelta(hours=policy.missing_exit_hours)
+    all_to = None if uploads is None else uploads.all_to
+    return Terms(
+        exits_complete_to=None if uploads is None else uploads.exits_to,
+        given_up_before=min(now - missing_after, all_to or now),
+        missing_exit=policy.missing_exit,
+        missing_entry=policy.missing_entry,
+        missing_after=missing_after,
+        missing_lasts=timedelta(minutes=policy.missing_minutes),
+    )
 
 
 async def _write(conn: Conn, owner: str, outcome: Outcome, now: datetime) -> None:
     # Ends come before beginnings: of one card only one stay is open in a lot.
     await store.close_stays(conn, owner, outcome.closed)
-    await store.abandon_stays(conn, owner, outcome.abandoned, MISSING_EXIT)
+    await repair_store.change_stays(conn, owner, outcome.changed, now)
+    failpoint("apply.changed")
     await store.insert_stays(conn, owner, await _to_insert(conn, outcome.new), now)
     await gate_scans.mark_applied(conn, owner, outcome.applied)
     await gate_scans.mark_held(conn, owner, outcome.held)
     await gate_scans.mark_rejected(conn, owner, outcome.rejected)
+    await resettle.reopen_accounts(conn, owner, outcome.changed, now)
+    failpoint("apply.written")
 
 
 async def _to_insert(conn: Conn, new: Sequence[NewStay]) -> list[StayToInsert]:
-    cards = await card_service.many(conn, sorted({stay.group.card_id for stay in new})) if new else {}
+    cards = await card_service.many(conn, sorted({one.group.card_id for one in new})) if new else {}
     operators = {
         operator_id: await operator_service.get(conn, operator_id)
         for operator_id in sorted({card.operator_id for card in cards.values()})
     }
     return [
-        StayToInsert(stay, card.operator_id, card.vehicle_class, operators[card.operator_id].currency)
-        for stay in new
-        if (card := cards[stay.group.card_id])
+        StayToInsert(one, card.operator_id, card.vehicle_class, operators[card.operator_id].currency)
+        for one in new
+        if (card := cards[one.group.card_id])
     ]

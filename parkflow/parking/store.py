@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from parkflow.db.conn import Conn, Row
+from parkflow.db.conn import Conn
 from parkflow.db.sql import load
-from parkflow.gate.unpaired import Group
 from parkflow.kit.ids import bucket_of
-from parkflow.parking.rules import KnownStay, NewStay, StayEnd
+from parkflow.parking import changes
+from parkflow.parking.marks import Mark
+from parkflow.parking.rules import StayEnd
 from parkflow.parking.state import StayState
 
 _SQL = load(__file__)
@@ -20,7 +21,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class StayToInsert:
     """A new stay with what it takes from its card and operator."""
 
-    stay: NewStay
+    new: changes.NewStay
     operator_id: int
     vehicle_class: str
     currency: str
@@ -78,56 +79,39 @@ class CardHistory:
     window_s: int
 
 
-async def open_stays(conn: Conn, groups: Sequence[Group]) -> Mapping[Group, KnownStay]:
-    found = await conn.fetch(_SQL.open_stays, *_group_columns(groups))
-    return {_group(row): KnownStay(row["stay_id"], _entry(row), None) for row in found}
-
-
-async def recent_stays(conn: Conn, windows: Mapping[Group, tuple[datetime, datetime]]) -> Mapping[Group, KnownStay]:
-    """Per group the last stay that ended in the window; its end is not in it."""
-    groups = list(windows)
-    since, until = [windows[group][0] for group in groups], [windows[group][1] for group in groups]
-    found = await conn.fetch(_SQL.recent_stays, *_group_columns(groups), since, until)
-    last: dict[Group, KnownStay] = {}
-    for row in found:
-        leaving = StayEnd((row["exit_gate_id"], row["exit_epoch"], row["exit_seq"]), row["exit_at"])
-        last.setdefault(_group(row), KnownStay(row["stay_id"], _entry(row), leaving))
-    return last
-
-
 async def insert_stays(conn: Conn, owner: str, stays: Sequence[StayToInsert], now: datetime) -> None:
     if not stays:
         return
-    new = [one.stay for one in stays]
-    entries, exits = [stay.entry for stay in new], [stay.exit for stay in new]
+    groups, new = [one.new.group for one in stays], [one.new.stay for one in stays]
     await conn.execute(
         _SQL.insert_stays,
         owner,
         now,
-        [stay.group.bucket for stay in new],
+        [group.bucket for group in groups],
         [stay.stay_id for stay in new],
-        [stay.group.card_id for stay in new],
+        [group.card_id for group in groups],
         [one.operator_id for one in stays],
-        [stay.group.lot_id for stay in new],
+        [group.lot_id for group in groups],
         [one.vehicle_class for one in stays],
-        *_end_columns(entries),
-        *_end_columns(exits),
-        [_state(stay) for stay in new],
-        ["missing_exit" if stay.abandoned else None for stay in new],
+        *end_columns([stay.entry for stay in new]),
+        *end_columns([stay.exit for stay in new]),
+        [stay.state for stay in new],
+        [stay.reason for stay in new],
         [one.currency for one in stays],
+        [_marks(stay.marks) for stay in new],
     )
 
 
-async def close_stays(conn: Conn, owner: str, closed: Sequence[tuple[Group, int, StayEnd]]) -> None:
+async def close_stays(conn: Conn, owner: str, closed: Sequence[changes.ClosedStay]) -> None:
     if closed:
-        buckets, stays = [group.bucket for group, _, _ in closed], [ident for _, ident, _ in closed]
-        await conn.execute(_SQL.close_stays, owner, buckets, stays, *_end_columns([end for _, _, end in closed]))
-
-
-async def abandon_stays(conn: Conn, owner: str, stays: Sequence[tuple[Group, int]], reason: str) -> None:
-    if stays:
-        buckets, idents = [group.bucket for group, _ in stays], [ident for _, ident in stays]
-        await conn.execute(_SQL.abandon_stays, owner, reason, buckets, idents)
+        await conn.execute(
+            _SQL.close_stays,
+            owner,
+            [one.group.bucket for one in closed],
+            [one.stay_id for one in closed],
+            *end_columns([one.exit for one in closed]),
+            [_marks(one.marks) for one in closed],
+        )
 
 
 async def closed_stays(
@@ -195,36 +179,17 @@ async def price_stays(conn: Conn, owner: str, priced: Sequence[PricedStay], now:
     return len(done)
 
 
-async def abandon_open(conn: Conn, limits: Mapping[int, datetime], reason: str) -> int:
-    """Give up open stays per lot that began before its limit; how many."""
-    return len(await conn.fetch(_SQL.abandon_open, reason, list(limits), list(limits.values())))
-
-
-def _state(stay: NewStay) -> StayState:
-    if stay.abandoned:
-        return StayState.ABANDONED
-    return StayState.OPEN if stay.exit is None else StayState.CLOSED
-
-
-def _group(row: Row) -> Group:
-    return Group(row["bucket"], row["card_id"], row["lot_id"])
-
-
-def _entry(row: Row) -> StayEnd:
-    return StayEnd((row["entry_gate_id"], row["entry_epoch"], row["entry_seq"]), row["entry_at"])
-
-
-def _group_columns(groups: Sequence[Group]) -> tuple[list[int], list[int], list[int]]:
-    return [one.bucket for one in groups], [one.card_id for one in groups], [one.lot_id for one in groups]
-
-
 def _card_columns(cards: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
     return [bucket for bucket, _ in cards], [card_id for _, card_id in cards]
 
 
-def _end_columns(ends: Sequence[StayEnd | None]) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
-    """Gate, epoch, seq and instant as arrays; all four are null where there is no end."""
-    events = [(None, None, None) if end is None else end.event for end in ends]
+def _marks(marks: frozenset[Mark]) -> str:
+    return ",".join(sorted(marks))
+
+
+def end_columns(ends: Sequence[StayEnd | None]) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+    """Gate, epoch, seq and instant as arrays; null where there is no end, or for an end that no gate saw."""
+    events = [(None, None, None) if end is None or end.event is None else end.event for end in ends]
     return (
         [event[0] for event in events],
         [event[1] for event in events],

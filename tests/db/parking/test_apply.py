@@ -13,13 +13,14 @@ from parkflow.gate.state import GateEvent
 from parkflow.parking import service as parking_service
 from parkflow.tariff import service as tariff_service
 from tests.db.parking.conftest import TARIFF, Lot
+from tests import seed
 from tests.street import open_lot, upload
 
 
 async def test_an_entry_and_an_exit_make_a_priced_stay(lot: Lot) -> None:
     driver = await lot.driver()
     await lot.upload(lot.goes_in(driver, 0), lot.goes_out(driver, 60), minute=61)
-    assert await lot.apply() == (0, 1, 0, 0, 0, 1)
+    assert await lot.apply() == (0, 1, 0, 0, 0, 1, 0, 0)
     fee = core.Tariff.load(TARIFF).price(
         entry_s=int(lot.at(0).timestamp()), exit_s=int(lot.at(60).timestamp()), vehicle_class="car"
     )
@@ -83,7 +84,7 @@ async def test_a_second_entry_waits_while_the_exit_before_it_may_still_come(lot:
     await lot.beat(lot.entry, minute=100)
     assert sum(await lot.apply()) == 0
     await lot.upload(leaving, minute=200)
-    assert await lot.apply() == (1, 1, 0, 0, 0, 1)
+    assert await lot.apply() == (1, 1, 0, 0, 0, 1, 0, 0)
     assert await lot.stays() == [("priced", 0, 60, 180), ("open", 90, None, None)]
 
 
@@ -171,7 +172,7 @@ async def test_missing_exits_and_entries_are_given_up_by_policy_once_all_gates_h
 
     async def give_up(minute: int) -> int:
         async with tx(lot.pool) as conn:
-            return await parking_service.abandon_open(conn, operator_id=lot.operator_id, now=lot.at(minute))
+            return await parking_service.give_up(conn, owner=seed.OWNER, buckets=lot.buckets, now=lot.at(minute))
 
     assert await give_up(49 * 60) == 0, "the gates have not said that they uploaded all"
     await lot.beat(lot.entry, lot.exit, minute=47 * 60)

@@ -1,158 +1,181 @@
 """Whatever the uploads' order, the stays are those that the whole journal would have given at once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parkflow.gate.unpaired import Group, ScanKey, WaitingScan
-from parkflow.parking.rules import REPEAT_WITHIN, KnownStay, StayEnd, Timeline, pair
+from parkflow.gate.unpaired import PairedScan
+from parkflow.lot.rules import MissingEntry, MissingExit
+from parkflow.parking.rules import Terms
+from parkflow.parking.state import StayState
+from tests.pairing_book import FOREVER, NOON, Book, scan, whole
 
-GROUP = Group(7, 70, 700)
-NOON = datetime(2017, 10, 20, 16, tzinfo=UTC)
-ENTRY, EXIT = 1, 2
-FOREVER = NOON + timedelta(days=365)
+# Two gates see entries and two see exits.
+ENTRIES, EXITS = (1, 3), (2, 4)
+ALL_IS_HERE = Terms(exits_complete_to=FOREVER, given_up_before=FOREVER)
+NOTHING_IS_KNOWN = Terms(exits_complete_to=NOON)
 
-Stays = set[tuple[datetime, datetime | None, bool]]
-
-
-def scan(gate: int, seq: int, minute: int) -> WaitingScan:
-    direction = "entry" if gate == ENTRY else "exit"
-    return WaitingScan(
-        ScanKey(GROUP.bucket, gate, 1, seq), GROUP, 5, direction, NOON + timedelta(minutes=minute), "received", None
-    )
-
-
-@dataclass
-class Book:
-    """The rows of one group, written as the store writes them."""
-
-    waiting: dict[ScanKey, WaitingScan] = field(default_factory=dict)
-    open: KnownStay | None = None
-    closed: list[KnownStay] = field(default_factory=list)
-    abandoned: list[StayEnd] = field(default_factory=list)
-
-    def apply(self, complete_to: datetime | None) -> int:
-        """One pass; how many rows it changed."""
-        scans = list(self.waiting.values())
-        outcome = pair([Timeline(GROUP, self.open, self._recent(scans), scans, complete_to)])
-        for _, ident, end in outcome.closed:
-            assert self.open is not None
-            assert self.open.stay_id == ident
-            self.closed.append(self.open._replace(exit=end))
-            self.open = None
-        for _, ident in outcome.abandoned:
-            assert self.open is not None
-            assert self.open.stay_id == ident
-            self.abandoned.append(self.open.entry)
-            self.open = None
-        for stay in outcome.new:
-            known = KnownStay(stay.stay_id, stay.entry, stay.exit)
-            if stay.abandoned:
-                self.abandoned.append(stay.entry)
-            elif stay.exit is not None:
-                self.closed.append(known)
-            else:
-                assert self.open is None, "one stay is open at a time"
-                self.open = known
-        for key, _ in (*outcome.applied, *outcome.rejected):
-            del self.waiting[key]
-        for key, reason in outcome.held:
-            self.waiting[key] = self.waiting[key]._replace(state="held", reason=reason)
-        return len(outcome.new) + len(outcome.applied) + len(outcome.held) + len(outcome.rejected)
-
-    def stays(self) -> Stays:
-        ended = {(stay.entry.at, stay.exit.at, False) for stay in self.closed if stay.exit is not None}
-        given_up = {(entry.at, None, True) for entry in self.abandoned}
-        return ended | given_up | ({(self.open.entry.at, None, False)} if self.open is not None else set())
-
-    def _recent(self, scans: Sequence[WaitingScan]) -> KnownStay | None:
-        ats = [one.scanned_at for one in scans] + ([self.open.entry.at] if self.open is not None else [])
-        if not ats:
-            return None
-        ended = [stay for stay in self.closed if stay.exit is not None]
-        near = [stay for stay in ended if stay.exit and min(ats) - REPEAT_WITHIN <= stay.exit.at < min(ats)]
-        return max(near, key=lambda stay: stay.entry.at, default=None)
+policies = st.builds(
+    lambda leaving, entry, minutes: replace(
+        ALL_IS_HERE, missing_exit=leaving, missing_entry=entry, missing_lasts=timedelta(minutes=minutes)
+    ),
+    # A person's decision is made when it is made, so it depends on when something was known.
+    st.sampled_from([one for one in MissingExit if one is not MissingExit.OPERATOR]),
+    st.sampled_from([one for one in MissingEntry if one is not MissingEntry.OPERATOR]),
+    st.sampled_from([30, 300]),
+)
 
 
-def whole(scans: Sequence[WaitingScan]) -> Stays:
-    """The stays when everything comes at once and nothing is to come."""
-    book = Book({one.key: one for one in scans})
-    book.apply(None)
-    return book.stays()
+class Journal:
+    """What gates saw of one car."""
+
+    def __init__(self) -> None:
+        self.seconds, self.seen = 0, list[PairedScan]()
+
+    def passes(self, gate: int, after_seconds: int) -> None:
+        self.seconds += after_seconds
+        direction = "entry" if gate in ENTRIES else "exit"
+        at = NOON + timedelta(seconds=self.seconds)
+        self.seen.append(scan(gate, len(self.seen) + 1, at, direction))
 
 
 @st.composite
-def journals(draw: st.DrawFn, *, exits_missing: bool) -> tuple[list[WaitingScan], list[WaitingScan]]:
-    """What entry and exit gate saw of one car, each by time."""
-    minute = 0
-    entries: list[WaitingScan] = []
-    exits: list[WaitingScan] = []
-    for _ in range(draw(st.integers(1, 5))):
-        minute += draw(st.integers(2, 90))
-        entries.append(scan(ENTRY, len(entries) + 1, minute))
-        if exits_missing and draw(st.booleans()):
-            continue
-        minute += draw(st.integers(2, 90))
-        exits.append(scan(EXIT, len(exits) + 1, minute))
-    return entries, exits
+def journals(draw: st.DrawFn) -> list[PairedScan]:
+    """A car that comes and goes, holds its code up twice, and is not seen now and then."""
+    journal = Journal()
+    for _ in range(draw(st.integers(1, 4))):
+        for gates in (ENTRIES, EXITS):
+            if draw(st.integers(0, 9)) < 2:
+                continue
+            journal.passes(draw(st.sampled_from(gates)), draw(st.sampled_from([61, 600, 3_000, 5_400])))
+            if draw(st.integers(0, 9)) < 2:
+                journal.passes(draw(st.sampled_from(gates)), draw(st.sampled_from([1, 30, 60])))
+    return journal.seen
 
 
-@given(journals(exits_missing=False), st.lists(st.sampled_from([ENTRY, EXIT]), max_size=12))
-def test_the_interleaving_of_two_gates_uploads_does_not_matter(
-    seen: tuple[list[WaitingScan], list[WaitingScan]], turns: list[int]
+@st.composite
+def arrivals(draw: st.DrawFn) -> tuple[list[PairedScan], list[list[PairedScan]], Terms]:
+    """What was seen, in which portions it arrives (in any order, some of it twice), and the lot's policy."""
+    seen = draw(journals())
+    order = draw(st.permutations(seen))
+    again = draw(st.lists(st.sampled_from(seen), max_size=3)) if seen else []
+    queue, portions = [*order, *again], []
+    while queue:
+        size = draw(st.integers(1, 3))
+        portions.append(queue[:size])
+        queue = queue[size:]
+    return seen, portions, draw(policies)
+
+
+@settings(max_examples=600)
+@given(arrivals(), st.lists(st.booleans(), min_size=16, max_size=16))
+def test_any_order_delay_and_repetition_of_arrival_ends_in_the_same_stays(
+    arrival: tuple[list[PairedScan], list[list[PairedScan]], Terms], gave_up: list[bool]
 ) -> None:
-    entries, exits = list(seen[0]), list(seen[1])
-    book, complete_to = Book(), NOON
-    for turn in turns:
-        queue = entries if turn == ENTRY else exits
-        if queue:
-            arrived = queue.pop(0)
-            book.waiting[arrived.key] = arrived
-            complete_to = max(complete_to, arrived.scanned_at) if turn == EXIT else complete_to
-        book.apply(complete_to)
-        assert book.apply(complete_to) == 0, "the same again changes nothing"
-    book.waiting |= {one.key: one for one in (*entries, *exits)}
-    book.apply(FOREVER)
-    assert book.stays() == whole([*seen[0], *seen[1]])
-    assert book.waiting == {}
+    seen, portions, terms = arrival
+    book = Book()
+    for portion, is_over in zip(portions, gave_up, strict=False):
+        book.arrive(*portion)
+        # What is here may seem to be all that there is, and be charged, before the rest comes.
+        now = terms if is_over else replace(terms, exits_complete_to=NOON, given_up_before=None)
+        book.apply(now)
+        assert book.apply(now) == 0, "the same again changes nothing"
+    book.arrive(*seen)
+    book.apply(terms)
+    expected = whole(seen, terms)
+    assert book.told() == expected.told()
+    assert {key: one[:2] for key, one in book.places().items()} == {
+        key: one[:2] for key, one in expected.places().items()
+    }
 
 
-@given(journals(exits_missing=True), st.integers(0, 5))
-def test_an_exit_gate_that_lags_behind_makes_no_stay_disappear(
-    seen: tuple[list[WaitingScan], list[WaitingScan]], at_once: int
-) -> None:
-    book = Book({one.key: one for one in seen[0]})
-    book.apply(NOON)
-    left = list(seen[1])
+@given(journals(), st.integers(0, 12))
+def test_an_exit_gate_that_lags_behind_makes_no_stay_disappear(seen: list[PairedScan], at_once: int) -> None:
+    book = Book()
+    book.arrive(*(one for one in seen if one.direction == "entry"))
+    book.apply(NOTHING_IS_KNOWN)
+    left = [one for one in seen if one.direction == "exit"]
     while left:
         arrived, left = left[: at_once + 1], left[at_once + 1 :]
-        book.waiting |= {one.key: one for one in arrived}
-        complete_to = arrived[-1].scanned_at
-        book.apply(complete_to)
-        assert book.apply(complete_to) == 0, "the same again changes nothing"
-    book.apply(FOREVER)
-    assert book.stays() == whole([*seen[0], *seen[1]])
-    assert book.waiting == {}
+        book.arrive(*arrived)
+        book.apply(Terms(exits_complete_to=arrived[-1].at))
+    book.apply(ALL_IS_HERE)
+    assert book.told() == whole(seen, ALL_IS_HERE).told()
+
+
+def seen_at(*minutes: tuple[int, int]) -> list[PairedScan]:
+    """Scans of (gate, minute)."""
+    return [
+        scan(gate, place, NOON + timedelta(minutes=minute), "entry" if gate in ENTRIES else "exit")
+        for place, (gate, minute) in enumerate(minutes, start=1)
+    ]
 
 
 def test_a_late_entry_before_an_open_stay_waits_for_its_exit() -> None:
-    early, leaving, later = scan(ENTRY, 1, 0), scan(EXIT, 1, 30), scan(ENTRY, 2, 60)
-    book = Book({later.key: later})
-    book.apply(NOON)
-    book.waiting[early.key] = early
-    book.apply(NOON)
-    assert book.stays() == {(later.scanned_at, None, False)}
-    book.waiting[leaving.key] = leaving
-    book.apply(NOON)
-    assert book.stays() == whole([early, leaving, later])
+    early, leaving, later = seen_at((1, 0), (2, 30), (1, 60))
+    book = Book()
+    book.arrive(later)
+    book.apply(NOTHING_IS_KNOWN)
+    book.arrive(early)
+    book.apply(NOTHING_IS_KNOWN)
+    assert {(entry, state) for entry, _, state, _ in book.told()} == {(later.at, "open")}
+    book.arrive(leaving)
+    book.apply(NOTHING_IS_KNOWN)
+    assert {(entry, state) for entry, _, state, _ in book.told()} == {(early.at, "closed"), (later.at, "open")}
 
 
 def test_an_entry_held_up_twice_does_not_pass_for_the_next_stay() -> None:
-    first, again, next_day = scan(ENTRY, 1, 0), scan(ENTRY, 2, 1), scan(ENTRY, 3, 600)
-    book = Book({one.key: one for one in (first, again, next_day)})
-    book.apply(NOON + timedelta(minutes=5))
-    assert book.stays() == {(first.scanned_at, None, False)}
-    assert [one.reason for one in book.waiting.values()] == ["awaiting_exit"]
+    first, again, next_day = seen_at((1, 0), (1, 1), (1, 600))
+    book = Book()
+    book.arrive(first, again, next_day)
+    book.apply(Terms(exits_complete_to=NOON + timedelta(minutes=5)))
+    assert {(entry, state) for entry, _, state, _ in book.told()} == {(first.at, "open")}
+    assert [one.reason for one in book.scans.values()] == [None, "repeated", "awaiting_exit"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "ends_after", "state"),
+    [
+        (MissingExit.ABANDON, None, StayState.ABANDONED),
+        (MissingExit.OPERATOR, None, StayState.HELD),
+        (MissingExit.NEXT_ENTRY, 90, StayState.CLOSED),
+        (MissingExit.MAXIMUM, 60, StayState.CLOSED),
+    ],
+)
+def test_a_stay_whose_exit_is_missing_ends_as_the_policy_says(
+    policy: MissingExit, ends_after: int | None, state: StayState
+) -> None:
+    first, second, leaving = seen_at((1, 0), (1, 90), (2, 120))
+    book = Book()
+    book.arrive(first, second, leaving)
+    book.apply(replace(ALL_IS_HERE, missing_exit=policy, missing_lasts=timedelta(minutes=60)))
+    [stay] = [one for one in book.told() if one[0] == first.at]
+    assert stay[1:3] == (None if ends_after is None else NOON + timedelta(minutes=ends_after), state)
+    assert "missing_exit" in stay[3]
+    assert {one[3] for one in book.told() if one[0] == second.at} == {frozenset({"double_entry"})}
+
+
+def test_an_exit_without_entry_begins_when_the_stay_before_it_ended() -> None:
+    scans = seen_at((1, 0), (2, 30), (2, 120))
+    book = Book()
+    book.arrive(*scans)
+    terms = replace(ALL_IS_HERE, missing_entry=MissingEntry.MAXIMUM, missing_lasts=timedelta(hours=4))
+    book.apply(terms)
+    at = [one.at for one in scans]
+    assert {(entry, leaving) for entry, leaving, _, _ in book.told()} == {(at[0], at[1]), (at[1], at[2])}
+
+
+def test_an_exit_after_the_hours_of_the_policy_takes_up_no_stay_that_was_given_up() -> None:
+    entry, in_time, too_late = seen_at((1, 0), (2, 47 * 60), (2, 49 * 60))
+    book = Book()
+    book.arrive(entry)
+    book.apply(ALL_IS_HERE)
+    book.arrive(too_late)
+    book.apply(ALL_IS_HERE)
+    assert {state for _, _, state, _ in book.told()} == {"abandoned"}
+    book.arrive(in_time)
+    book.apply(ALL_IS_HERE)
+    assert {one[:3] for one in book.told()} == {(entry.at, in_time.at, "closed")}
