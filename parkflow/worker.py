@@ -12,6 +12,7 @@ from typing import Final
 
 import asyncpg
 
+from parkflow.adjustment import service as adjustments
 from parkflow.arrears import service as arrears
 from parkflow.card_return import service as returns
 from parkflow.charge import deduct, query
@@ -68,6 +69,15 @@ async def _charge(services: Services, turn: Turn) -> int:
     )
 
 
+async def _adjust(services: Services, turn: Turn) -> int:
+    return await in_tx(
+        services.pool,
+        lambda conn: adjustments.adjust(
+            conn, owner=turn.owner, buckets=turn.buckets, settings=services.settings, now=turn.now
+        ),
+    )
+
+
 async def _deduct(services: Services, turn: Turn) -> int:
     return await deduct.run(services, owner=turn.owner, buckets=turn.buckets, now=turn.now)
 
@@ -116,6 +126,7 @@ STEPS: Final[Sequence[tuple[str, StepKind, ServiceStep, timedelta]]] = (
     ("apply", StepKind.DAY_WORK, _apply, timedelta()),
     ("give_up", StepKind.DAY_WORK, _give_up, timedelta(minutes=10)),
     ("charge", StepKind.DAY_WORK, _charge, timedelta()),
+    ("adjust", StepKind.DAY_WORK, _adjust, timedelta()),
     ("deduct", StepKind.DAY_WORK, _deduct, timedelta()),
     ("query", StepKind.DAY_WORK, _query, timedelta()),
     ("refund", StepKind.DAY_WORK, _refund, timedelta()),

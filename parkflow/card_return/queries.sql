@@ -30,7 +30,8 @@ with open_return as materialized (
      group by o.bucket, o.return_id
 ), stay_count as (
     select o.bucket, o.return_id, count(*) filter (where s.state = 'open') as stays_open,
-           count(*) filter (where s.state = 'closed' or (s.state = 'priced' and s.fee_minor > 0 and c.charge_id is null))
+           count(*) filter (where s.state in ('closed', 'held') or (s.state = 'priced' and s.fee_minor > 0 and c.charge_id is null)
+               or (s.corrections > s.adjusted and s.charged_at is not null))
                as stays_unsettled
       from open_return o
       join stay s on s.bucket = o.bucket and s.card_id = o.card_id

@@ -24,7 +24,7 @@ EDGE_OWNER: Final = "edge"
 IN_FLIGHT_MAX: Final = timedelta(seconds=60)
 _DAY: Final = timedelta(days=1)
 _MONTH: Final = timedelta(days=30)
-_SUBJECTS: Final = {"stay": "Parking", "deposit": "Card deposit"}
+_SUBJECTS: Final = {"stay": "Parking", "deposit": "Card deposit", "adjustment": "Parking, corrected"}
 
 
 class TooManyAttempts(ParkflowError):

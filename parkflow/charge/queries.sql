@@ -1,11 +1,11 @@
 -- name: insert_charges
--- A stay is charged once, a card has one deposit: the id is theirs. $1 bucket[], $2 charge_id[], $3 kind[], $4 card_id[],
+-- A stay is charged once, a card has one deposit: the id is theirs; an adjustment has its own. $1 bucket[], $2 charge_id[], $3 kind[], $4 card_id[],
 -- $5 operator_id[], $6 lot_id[], $7 gross[], $8 discount[], $9 currency[], $10 business_day[], $11 due_at, $12 now,
 -- $13 tariff_sha256[]
 insert into charge (bucket, charge_id, kind, card_id, operator_id, lot_id, gross_minor, discount_minor, net_minor, currency, state,
                     business_day, due_at, next_attempt_at, created_at, tariff_sha256)
 select t.bucket, t.charge_id, t.kind, t.card_id, t.operator_id, t.lot_id, t.gross, t.discount, t.gross - t.discount, t.currency, 'due',
-       t.business_day, $11::timestamptz, case when t.kind = 'stay' then $11::timestamptz end, $12, t.tariff_sha256
+       t.business_day, $11::timestamptz, case when t.kind <> 'deposit' then $11::timestamptz end, $12, t.tariff_sha256
   from unnest($1::smallint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
               $9::text[], $10::date[], $13::bytea[])
     as t (bucket, charge_id, kind, card_id, operator_id, lot_id, gross, discount, currency, business_day, tariff_sha256)
@@ -141,6 +141,10 @@ returning a.order_no;
 -- One charge: a late success and a new claim must see each other. $1 bucket, $2 charge_id
 select state from charge where bucket = $1 and charge_id = $2 for update;
 
+-- name: lock_amount
+-- One charge that nobody shall begin to try now. $1 bucket, $2 charge_id
+select net_minor from charge where bucket = $1 and charge_id = $2 for update;
+
 -- name: has_live_attempt
 -- $1 bucket, $2 charge_id
 select exists (select from attempt where bucket = $1 and charge_id = $2 and state in ('recorded', 'sent', 'unknown'));
@@ -201,7 +205,7 @@ returning a.order_no;
 -- What the cut-off counts: asked for, declined, not paid. Whatever is being tried now is not decided yet. $1 operator
 update charge
    set state = 'arrears'
- where operator_id = $1 and kind = 'stay' and state = 'due' and declined_count > 0
+ where operator_id = $1 and kind <> 'deposit' and state = 'due' and declined_count > 0
 returning bucket, charge_id, card_id, net_minor;
 
 -- name: waive_charge

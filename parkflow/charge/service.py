@@ -71,7 +71,7 @@ async def raise_charges(
 ) -> list[int]:
     """Make charges due `deduct_delay_seconds` from now; the ids of those that are new.
 
-    A deposit waits for its driver to pay it; a stay's money is owed from now on, and the ledger says so.
+    A deposit waits for its driver to pay it; other money is owed from now on, and the ledger says so.
     Raises NoOpenDay.
     """
     if not charges:
@@ -83,7 +83,7 @@ async def raise_charges(
         conn, ordered, days=[days[charge.operator_id] for charge in ordered], due_at=due_at, now=now
     )
     new = [charge for charge in ordered if charge.charge_id in inserted]
-    await ledger.post(conn, [_raised(charge) for charge in new if charge.kind == "stay"], now=now)
+    await ledger.post(conn, [_raised(charge) for charge in new if charge.kind != "deposit"], now=now)
     return [charge.charge_id for charge in new]
 
 
@@ -92,6 +92,9 @@ async def raise_for_priced(
 ) -> int:
     """Charge the priced stays of these buckets that have no charge yet; how many stays that were. Raises NoOpenDay."""
     stays = await charged.to_charge(conn, buckets, limit=limit)
+    await ledger.hold_open_days(conn, (stay.operator_id for stay in stays))
+    # First the note, which fails for a stay that is being corrected: what is charged is what the stay costs.
+    noted = await charged.note_charged(conn, stays, now=now)
     charges = [
         NewCharge(
             bucket=stay.bucket,
@@ -107,9 +110,9 @@ async def raise_for_priced(
             tariff_sha256=stay.tariff_sha256,
         )
         for stay in stays
+        if stay.stay_id in noted
     ]
     await raise_charges(conn, charges, now=now, deduct_delay_seconds=deduct_delay_seconds)
-    await charged.note_charged(conn, [stay.stay_id for stay in stays], now=now)
     return len(stays)
 
 
@@ -131,8 +134,26 @@ async def states(conn: Conn, charge_ids: Sequence[int]) -> Mapping[int, ChargeSt
     return {charge.charge_id: ChargeState(charge.state) for charge in found}
 
 
-async def waive(conn: Conn, *, charge_id: int, now: datetime) -> None:
-    """The operator gives up its claim. Raises ChargeNotWaivable, NoOpenDay."""
+async def lock(conn: Conn, charge_ids: Sequence[int]) -> int:
+    """Lock charges until the transaction ends, so that nobody begins to try them; their sum."""
+    return sum([await store.lock_amount(conn, charge_id) for charge_id in sorted(charge_ids)])
+
+
+async def of_ids(conn: Conn, charge_ids: Sequence[int]) -> list[Charge]:
+    """These charges, oldest first."""
+    return await store.charges(conn, sorted(set(charge_ids)))
+
+
+async def being_tried(conn: Conn, charge_ids: Sequence[int]) -> set[int]:
+    """Those of which an attempt may still succeed."""
+    return {charge_id for charge_id in charge_ids if await store.has_live_attempt(conn, charge_id)}
+
+
+async def waive(conn: Conn, *, charge_id: int, now: datetime, occurred_at: datetime | None = None) -> None:
+    """The operator gives up its claim, for what happened at `occurred_at` (default: now).
+
+    Raises ChargeNotWaivable, NoOpenDay.
+    """
     found = await store.charges(conn, [charge_id])
     if not found:
         raise ChargeNotWaivable
@@ -140,14 +161,14 @@ async def waive(conn: Conn, *, charge_id: int, now: datetime) -> None:
     row = await store.waive_charge(conn, charge_id)
     if row is None:
         raise ChargeNotWaivable
-    if row["kind"] == "stay":
+    if row["kind"] != "deposit":
         transfer = core.charge_waived(
             card_id=row["card_id"],
             operator_id=row["operator_id"],
             charge_id=charge_id,
             amount_minor=row["net_minor"],
         )
-        posting = Posting(bucket_of(charge_id), row["operator_id"], row["currency"], transfer, now)
+        posting = Posting(bucket_of(charge_id), row["operator_id"], row["currency"], transfer, occurred_at or now)
         await ledger.post(conn, [posting], now=now)
 
 

@@ -15,11 +15,11 @@ SQL = load(__file__)
 
 @dataclass(frozen=True, slots=True)
 class NewCharge:
-    """Money that has become due. The id is the stay's, or for a deposit the card's, and then `lot_id` is None."""
+    """Money that has become due. The id is the stay's, an adjustment's own, or for a deposit (no lot) the card's."""
 
     bucket: int
     charge_id: int
-    kind: str  # stay | deposit
+    kind: str  # stay | deposit | adjustment
     card_id: int
     operator_id: int
     lot_id: int | None
@@ -222,6 +222,11 @@ async def succeed_attempts(
 async def lock_charge(conn: Conn, charge_id: int) -> str:
     state: str = await conn.fetchval(SQL.lock_charge, bucket_of(charge_id), charge_id)
     return state
+
+
+async def lock_amount(conn: Conn, charge_id: int) -> int:
+    amount_minor: int = await conn.fetchval(SQL.lock_amount, bucket_of(charge_id), charge_id)
+    return amount_minor
 
 
 async def has_live_attempt(conn: Conn, charge_id: int) -> bool:

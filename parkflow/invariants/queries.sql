@@ -15,7 +15,7 @@ with booked as (
 ), owed as (
     select bucket, card_id::text as owner, sum(net_minor) as amount_minor
       from charge
-     where kind = 'stay' and state in ('due', 'attempting', 'arrears')
+     where kind <> 'deposit' and state in ('due', 'attempting', 'arrears')
      group by bucket, card_id
 )
 select count(*)
@@ -156,11 +156,63 @@ select count(*)
  where s.state = 'applied' and t.stay_id is null;
 
 -- name: i04_a_charge_is_the_fee_of_its_stay
+-- The first charge and all adjustments come to the fee; while a correction is not followed yet, they come to what they were.
+with moved as (
+    select bucket, stay_id, sum(to_minor - from_minor) as moved_minor from adjustment group by bucket, stay_id
+)
 select count(*)
   from charge c
   left join stay t on t.bucket = c.bucket and t.stay_id = c.charge_id
+  left join moved m on m.bucket = c.bucket and m.stay_id = c.charge_id
  where c.kind = 'stay'
-   and (t.stay_id is null or t.fee_minor is distinct from c.gross_minor or t.card_id <> c.card_id or t.lot_id is distinct from c.lot_id);
+   and (t.stay_id is null or t.card_id <> c.card_id or t.lot_id is distinct from c.lot_id
+        or (t.corrections = t.adjusted
+            and c.gross_minor + coalesce(m.moved_minor, 0) <> case when t.state = 'priced' then t.fee_minor else 0 end));
+
+-- name: i04_adjustments_follow_each_other
+-- Each begins where the one before it, or the first charge, ended; and no correction moves money twice.
+select (
+        select count(*)
+          from (
+                select a.from_minor,
+                       coalesce(lag(a.to_minor) over (partition by a.bucket, a.stay_id order by a.number), c.net_minor) as before_minor
+                  from adjustment a
+                  left join charge c on c.bucket = a.bucket and c.charge_id = a.stay_id
+               ) as step
+         where before_minor is distinct from from_minor
+       ) + (
+        select count(*)
+          from (select 1 from adjustment group by bucket, stay_id, correction having count(*) > 1) as twice
+       );
+
+-- name: i04_an_adjustment_moved_what_it_says
+-- What it raised is a charge of its own, and what it gave back are refunds of the stay's charges.
+with stay_charge as (
+    select bucket, stay_id, stay_id as charge_id from adjustment
+    union
+    select bucket, stay_id, charge_id from adjustment where charge_id is not null
+), given as (
+    select c.bucket, c.stay_id, sum(f.amount_minor) as amount_minor
+      from stay_charge c
+      join refund f on f.bucket = c.bucket and f.charge_id = c.charge_id and f.reason = 'correction'
+     group by c.bucket, c.stay_id
+)
+select (
+        select count(*)
+          from adjustment a
+          left join charge c on c.bucket = a.bucket and c.charge_id = a.charge_id and c.kind = 'adjustment' and c.card_id = a.card_id
+         where a.charge_id is not null and c.net_minor is distinct from a.raised_minor
+       ) + (
+        select count(*)
+          from charge c
+          left join adjustment a on a.bucket = c.bucket and a.charge_id = c.charge_id
+         where c.kind = 'adjustment' and a.charge_id is null
+       ) + (
+        select count(*)
+          from (select bucket, stay_id, sum(refunded_minor) as amount_minor from adjustment group by bucket, stay_id) a
+          left join given g on g.bucket = a.bucket and g.stay_id = a.stay_id
+         where a.amount_minor > coalesce(g.amount_minor, 0)
+       );
 
 -- name: i05_paid_means_one_success
 -- Charges said to be paid without exactly one success of the whole amount, and successes of charges that are not paid.
@@ -281,11 +333,12 @@ select count(*)
  where r.state = 'completed' and (k.state <> 'returned' or c.state in ('paid', 'part_refunded'));
 
 -- name: i13_stays_of_a_card_in_a_lot_do_not_overlap
--- A stay without exit that was given up ends, for this, where it began.
+-- A stay without exit that was given up ends, for this, where it began; one that is void never was.
 select count(*)
   from stay a
   join stay b on b.bucket = a.bucket and b.card_id = a.card_id and b.lot_id = a.lot_id and b.stay_id > a.stay_id
- where a.entry_at < coalesce(b.exit_at, case when b.state = 'open' then 'infinity' else b.entry_at end)
+ where a.state <> 'void' and b.state <> 'void'
+   and a.entry_at < coalesce(b.exit_at, case when b.state = 'open' then 'infinity' else b.entry_at end)
    and b.entry_at < coalesce(a.exit_at, case when a.state = 'open' then 'infinity' else a.entry_at end);
 
 -- name: i16_nothing_lands_behind_the_cut

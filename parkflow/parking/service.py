@@ -140,7 +140,7 @@ async def _timelines(
 
 
 def _begins_unseen(waiting: Sequence[PairedScan], terms: Terms) -> bool:
-    """Whether there may be an exit whose entry is waited for no longer: its stay began when the one before had ended."""
+    """Whether an exit may be given up: its stay begins when the one before ended."""
     return any(scan.direction == "exit" and terms.has_given_up(scan.at) for scan in waiting)
 
 

@@ -86,6 +86,15 @@ async def request_correction(
     return refund.refund_no
 
 
+async def left_minor(conn: Conn, charge_id: int, *, settings: Settings) -> int:
+    """How much of a charge may still be given back, beyond what was promised; 0 for one that was not paid."""
+    paid = await charges.paid_order(conn, charge_id)
+    count, promised_minor = await store.count_corrections(conn, charge_id)
+    if paid is None or count >= settings.refunds_per_charge_max:
+        return 0
+    return paid.amount_minor - promised_minor
+
+
 async def run(services: Services, *, owner: str, buckets: Sequence[int], now: datetime) -> int:
     """Record refunds of second successes, and send or ask about what is due; how many refunds were tried."""
 

@@ -13,6 +13,7 @@ STEPS: Final = frozenset(
         "match_sightings",
         "apply",
         "charge",
+        "adjust",
         "deduct",
         "query",
         "refund",

@@ -3,8 +3,11 @@
 -- condition here is that of the step's own question, or wider. $1 owner, $2 buckets, $3 now
 select exists (select from sighting where bucket = any ($2::smallint[]) and look_at <= $3) as match_sightings,
        exists (select from scan where bucket = any ($2::smallint[]) and state in ('received', 'held'))
+           or exists (select from stay_decision where bucket = any ($2::smallint[]) and applied_at is null)
            or exists (select from stay where bucket = any ($2::smallint[]) and state = 'closed') as apply,
        exists (select from stay where bucket = any ($2::smallint[]) and state = 'priced' and fee_minor > 0 and charged_at is null) as charge,
+       exists (select from stay
+                where bucket = any ($2::smallint[]) and corrections > adjusted and charged_at is not null) as adjust,
        exists (select from charge where bucket = any ($2::smallint[]) and state in ('due', 'arrears') and next_attempt_at <= $3) as deduct,
        exists (select from attempt
                 where bucket = any ($2::smallint[]) and state in ('recorded', 'sent', 'unknown')

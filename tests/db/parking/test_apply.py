@@ -12,8 +12,8 @@ from parkflow.gate import service as gate_service
 from parkflow.gate.state import GateEvent
 from parkflow.parking import service as parking_service
 from parkflow.tariff import service as tariff_service
-from tests.db.parking.conftest import TARIFF, Lot
 from tests import seed
+from tests.db.parking.conftest import TARIFF, Lot
 from tests.street import open_lot, upload
 
 
