@@ -13,8 +13,7 @@ from parkflow.db.pool import open_pool
 from parkflow.db.tx import tx
 from parkflow.jobs.failpoint import failpoint
 from parkflow.parking.service import apply
-from tests.edge import services_over
-from tests.held_clock import HeldClock
+from parkflow.settings import Settings
 
 BUCKETS = list(range(1024))
 
@@ -23,7 +22,7 @@ async def main(dsn: str, owner: str, at: str) -> None:
     """Apply, charge and adjust what is there at this instant."""
     now = datetime.fromisoformat(at)
     async with open_pool(dsn) as pool:
-        settings = services_over(pool, HeldClock(now)).settings
+        settings = Settings()
         async with tx(pool) as conn:
             await apply(conn, owner=owner, buckets=BUCKETS, now=now)
         async with tx(pool) as conn:

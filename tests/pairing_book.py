@@ -110,10 +110,12 @@ class Book:
         for one, following in pairwise(real):
             if one.exit is not None:
                 assert one.entry.at <= one.exit.at <= following.entry.at, "stays do not overlap"
-        for one in self.scans.values():
-            if one.state == "applied":
-                stay = self.stays[one.stay_id or 0]
-                assert one.event in {end.event for end in (stay.entry, stay.exit) if end}, "an applied scan is an end"
+        for applied in self.scans.values():
+            if applied.state == "applied":
+                stay = self.stays[applied.stay_id or 0]
+                assert applied.event in {end.event for end in (stay.entry, stay.exit) if end}, (
+                    "an applied scan is an end"
+                )
 
 
 def _stay(stay: picture.PlannedStay) -> KnownStay:

@@ -163,7 +163,7 @@ class RepairTown:
                 " where card_id = $1 order by adjusted_at, stay_id, number",
                 driver.card_id,
             )
-        return [tuple(row.values()) for row in rows]  # type: ignore[misc]
+        return [tuple(row.values()) for row in rows]
 
     async def spent(self, driver: Driver) -> int:
         """What is gone from the wallet, the deposit apart."""

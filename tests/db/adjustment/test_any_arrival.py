@@ -48,6 +48,24 @@ async def arrive(town: RepairTown, car: Car, one: PairedScan) -> None:
     car.seqs[one.key.seq] = seq
 
 
+async def some_arrive(rng: random.Random, town: RepairTown, car: Car, *, everything: bool) -> None:
+    count = len(car.left) if everything else min(rng.randint(0, 2), len(car.left))
+    for _ in range(count):
+        await arrive(town, car, car.left.pop())
+    if car.seqs and rng.random() < 0.3:
+        await arrive(town, car, rng.choice([one for one in car.seen if one.key.seq in car.seqs]))
+
+
+async def some_work(rng: random.Random, town: RepairTown) -> None:
+    if rng.random() < 0.6:
+        town.world.advance(hours=49)
+        await town.world.gate_told(town.world.now)
+    await town.apply()
+    for step in (town.give_up, town.charge, town.adjust, town.pay):
+        if rng.random() < 0.7:
+            await step()
+
+
 @pytest.mark.parametrize(
     ("seed", "leaving", "entry"),
     [
@@ -69,23 +87,8 @@ async def test_any_arrival_ends_in_the_same_stays_and_wallets(
         cars.append(car)
     for step in range(STEPS):
         for car in cars:
-            for _ in range(len(car.left) if step == STEPS - 1 else rng.randint(0, 2)):
-                if car.left:
-                    await arrive(town, car, car.left.pop())
-            if car.seqs and rng.random() < 0.3:
-                await arrive(town, car, rng.choice([one for one in car.seen if one.key.seq in car.seqs]))
-        if rng.random() < 0.6:
-            town.world.advance(hours=49)
-            await town.world.gate_told(town.world.now)
-        if rng.random() < 0.7:
-            await town.give_up()
-        await town.apply()
-        if rng.random() < 0.7:
-            await town.charge()
-        if rng.random() < 0.7:
-            await town.adjust()
-        if rng.random() < 0.5:
-            await town.pay()
+            await some_arrive(rng, town, car, everything=step == STEPS - 1)
+        await some_work(rng, town)
     town.world.advance(hours=49)
     await town.world.gate_told(town.world.now)
     for _ in range(3):
