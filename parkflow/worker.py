@@ -27,6 +27,7 @@ from parkflow.jobs.rounds import Rounds, Step, StepKind, Turn
 from parkflow.kit.errors import ParkflowError
 from parkflow.notice import service as notices
 from parkflow.notice.sender import LogSender
+from parkflow.parking import missing
 from parkflow.parking import service as parking
 from parkflow.parking import sightings
 from parkflow.refund import service as refunds
@@ -112,6 +113,13 @@ async def _close_days(services: Services, turn: Turn) -> int:
     return len(ready)
 
 
+async def _tell_missing(services: Services, turn: Turn) -> int:
+    return await in_tx(
+        services.pool,
+        lambda conn: missing.tell(conn, services.vault, owner=turn.owner, buckets=turn.buckets, now=turn.now),
+    )
+
+
 async def _refresh_bundles(services: Services, turn: Turn) -> int:
     return await in_tx(services.pool, lambda conn: bundle.refresh_all(conn, services.vault, now=turn.now))
 
@@ -135,6 +143,7 @@ STEPS: Final[Sequence[tuple[str, StepKind, ServiceStep, timedelta]]] = (
     ("close_days", StepKind.DAY_END, _close_days, timedelta()),
     # A freeze reaches gates that are online within a minute: half of it here, half for their own asking.
     ("refresh_bundles", StepKind.SIDE_WORK, _refresh_bundles, timedelta(seconds=30)),
+    ("tell_missing", StepKind.SIDE_WORK, _tell_missing, timedelta(minutes=1)),
     ("send_notices", StepKind.SIDE_WORK, _send_notices, timedelta()),
 )
 """What a worker does, in this order: name, how it stands to the day's end, the work, how long it rests when idle."""

@@ -20,6 +20,7 @@ from parkflow.gate import sightings
 from parkflow.kit.ids import from_text, to_text
 from parkflow.lot import service as lots
 from parkflow.operator import service as operators
+from parkflow.parking import missing
 from parkflow.views import driver as views
 from parkflow.views.driver import Place
 
@@ -195,10 +196,12 @@ async def get_card(card: str, services: Given, account_id: Driver) -> dict[str, 
 
 
 @router.get("/stays")
-async def list_stays(services: Given, account_id: Driver, limit: Limit = 50, before: Before = None) -> dict[str, Any]:
+async def list_stays(
+    services: Given, now: Now, account_id: Driver, limit: Limit = 50, before: Before = None
+) -> dict[str, Any]:
     """The driver's stays, newest entry first."""
     async with services.pool.acquire() as conn:
-        found = await views.stays(conn, account_id, before=place_of(STAY_PREFIX, before), limit=limit)
+        found = await views.stays(conn, account_id, before=place_of(STAY_PREFIX, before), limit=limit, now=now)
     more = mark_of(STAY_PREFIX, Place(found[-1].entry_at, found[-1].stay_id)) if len(found) == limit else None
     return {"stays": [_stay_json(stay) for stay in found], "next": more}
 
@@ -259,6 +262,12 @@ def _stay_json(stay: views.Stay) -> dict[str, Any]:
         "fee_minor": stay.fee_minor,
         "currency": stay.currency,
         "charge_state": stay.charge_state,
+        "marks": stay.marks,
+        "missing": stay.missing,
+        "missing_text": missing.text(lot_name=stay.lot_name, time_zone=stay.time_zone, entry_at=stay.entry_at)
+        if stay.missing == "exit"
+        else None,
+        "corrections": stay.corrections,
     }
 
 

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     SEE_SIGHTINGS = "see_sightings"  # with plates and tickets shortened
     SEE_PLATES = "see_plates"
     DECIDE_SIGHTINGS = "decide_sightings"
+    DECIDE_STAYS = "decide_stays"
 
 
 _ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = {
@@ -38,6 +39,7 @@ _ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.SEE_SIGHTINGS,
             Permission.SEE_PLATES,
             Permission.DECIDE_SIGHTINGS,
+            Permission.DECIDE_STAYS,
         }
     ),
 }

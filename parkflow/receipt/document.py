@@ -85,11 +85,14 @@ class Named(_Strict):
 
 
 class Passage(_Strict):
-    """One end of the stay: the gate's event, the instant in UTC, and what the lot's clock showed in that second."""
+    """One end of the stay: the gate's event, the instant in UTC, and what the lot's clock showed in that second.
 
-    gate_id: str
-    epoch: _Count
-    seq: _Count
+    An end that no gate saw has no event; the calculation's marks say whence it is.
+    """
+
+    gate_id: str | None
+    epoch: _Count | None
+    seq: _Count | None
     at: _Instant
     local: str
 
@@ -144,6 +147,7 @@ class Calculation(_Strict):
     exit: Passage
     tariff: TariffText
     record: Record
+    marks: list[str] = Field(default_factory=list)
 
 
 class Order(_Strict):

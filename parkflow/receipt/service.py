@@ -17,7 +17,7 @@ from parkflow.receipt.store import OrderRow, RefundRow, StayRow
 from parkflow.tariff import service as tariff_service
 
 ID_PREFIX: Final = "stay"
-_NEVER_PRICED: Final = "abandoned"
+_NEVER_PRICED: Final = ("abandoned", "void")
 
 
 class ReceiptNotReady(ParkflowError):
@@ -52,7 +52,7 @@ async def of_stay(conn: Conn, stay_id: int) -> Receipt:
 async def _receipt(conn: Conn, stay: StayRow | None) -> Receipt:
     if stay is None:
         raise NotFound("there is no such stay")
-    if stay.state == _NEVER_PRICED:
+    if stay.state in _NEVER_PRICED:
         raise StayWithoutFee
     if stay.tariff_sha256 is None or stay.fee_lines is None:
         raise ReceiptNotReady
@@ -65,7 +65,9 @@ async def _receipt(conn: Conn, stay: StayRow | None) -> Receipt:
 def _calculation(stay: StayRow, tariff: core.Tariff) -> Json:
     record = stay.fee_lines
     assert record is not None, "a priced stay has its record"
+    marks = {"marks": sorted(stay.marks)} if stay.marks else {}
     return {
+        **marks,
         "stay_id": to_text(ID_PREFIX, stay.stay_id),
         "operator": {"id": to_text(operator_service.ID_PREFIX, stay.operator_id), "name": stay.operator_name},
         "lot": {"id": to_text(lot_service.ID_PREFIX, stay.lot_id), "name": stay.lot_name},
@@ -82,10 +84,9 @@ def _calculation(stay: StayRow, tariff: core.Tariff) -> Json:
 
 def _passage(event: tuple[int | None, int | None, int | None], at: datetime | None, local: str | None) -> Json:
     gate_id, epoch, seq = event
-    assert gate_id is not None, "a priced stay has both its events"
     assert at is not None, "a priced stay has both its instants"
     return {
-        "gate_id": to_text(gate_service.ID_PREFIX, gate_id),
+        "gate_id": None if gate_id is None else to_text(gate_service.ID_PREFIX, gate_id),
         "epoch": epoch,
         "seq": seq,
         "at": _instant(at),
@@ -97,9 +98,9 @@ def _settlement(stay: StayRow, orders: Sequence[OrderRow], refunds: Sequence[Ref
     paid_minor = sum(order.amount_minor for order in orders if not order.surplus)
     return {
         "state": _state(stay),
-        "gross_minor": stay.gross_minor or 0,
-        "discount_minor": stay.discount_minor or 0,
-        "net_minor": stay.net_minor or 0,
+        "gross_minor": 0 if stay.is_behind else stay.gross_minor or 0,
+        "discount_minor": 0 if stay.is_behind else stay.discount_minor or 0,
+        "net_minor": 0 if stay.is_behind else stay.net_minor or 0,
         "paid_minor": paid_minor,
         "paid_at": _instant(stay.paid_at) if stay.paid_at else None,
         "refunded_minor": stay.refunded_minor or 0,
@@ -127,6 +128,8 @@ def _settlement(stay: StayRow, orders: Sequence[OrderRow], refunds: Sequence[Ref
 
 
 def _state(stay: StayRow) -> str:
+    if stay.is_behind:
+        return "pending"
     if stay.charge_state is not None:
         return stay.charge_state
     if stay.state == "waived":

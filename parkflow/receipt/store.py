@@ -14,7 +14,10 @@ _SQL = load(__file__)
 
 @dataclass(frozen=True, slots=True)
 class StayRow:
-    """A stay, its names, and its charge if one was raised; exit and fee are None until there are any."""
+    """A stay, its names, and its charges if any were raised; exit and fee are None until there are any.
+
+    An end that no gate saw has no event; `marks` say whence it is. is_behind: its charges do not follow its fee yet.
+    """
 
     stay_id: int
     state: str
@@ -22,9 +25,9 @@ class StayRow:
     lot_name: str
     operator_id: int
     operator_name: str
-    entry_gate_id: int
-    entry_epoch: int
-    entry_seq: int
+    entry_gate_id: int | None
+    entry_epoch: int | None
+    entry_seq: int | None
     entry_at: datetime
     exit_gate_id: int | None
     exit_epoch: int | None
@@ -33,6 +36,8 @@ class StayRow:
     tariff_sha256: bytes | None
     fee_minor: int | None
     fee_lines: dict[str, Any] | None
+    marks: Sequence[str]
+    is_behind: bool
     charge_state: str | None
     gross_minor: int | None
     discount_minor: int | None

@@ -204,12 +204,16 @@ def _proof(receipt: Receipt, speech: Speech) -> Iterator[Row]:
     calculation, say = receipt.calculation, speech.say
     yield Row(say("entry_event"), _event(calculation.entry, speech))
     yield Row(say("exit_event"), _event(calculation.exit, speech))
+    if calculation.marks:
+        yield Row(say("marks"), ", ".join(calculation.marks))
     yield Row(say("tariff_sha256"), calculation.record.tariff_sha256)
     yield Row(say("calculation_sha256"), receipt.calculation_sha256)
     yield Row(say("tzdata"), calculation.record.tzdata_version)
 
 
 def _event(passage: Passage, speech: Speech) -> str:
+    if passage.gate_id is None:
+        return speech.say("event_unseen")
     return speech.say("event", gate=passage.gate_id, epoch=passage.epoch, seq=passage.seq)
 
 

@@ -1,13 +1,14 @@
 """What a driver sees of their own: stays, charges and arrears."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from parkflow.db.conn import Conn
 from parkflow.db.sql import load
 from parkflow.kit.ids import bucket_of
+from parkflow.lot.rules import LotPolicy
 
 _SQL = load(__file__, "driver.sql")
 
@@ -21,7 +22,11 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """One stay; `fee_minor` is None until it is priced, `charge_state` until it is charged."""
+    """One stay; `fee_minor` is None until it is priced, `charge_state` until it is charged.
+
+    missing: `exit` or `entry` where no gate saw it, or seems not to have seen it. marks: reason codes.
+    corrections: how its charges followed it when it was corrected later, with reason codes.
+    """
 
     stay_id: int
     card_id: int
@@ -35,6 +40,9 @@ class Stay:
     fee_minor: int | None
     currency: str
     charge_state: str | None
+    marks: Sequence[str]
+    missing: str | None
+    corrections: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +79,10 @@ class Arrears:
     lot_name: str | None
 
 
-async def stays(conn: Conn, account_id: int, *, before: Place, limit: int) -> Sequence[Stay]:
-    """Newest entry first, older than `before`."""
-    rows = await conn.fetch(_SQL.stays, bucket_of(account_id), account_id, before.at, before.ident, limit)
+async def stays(conn: Conn, account_id: int, *, before: Place, limit: int, now: datetime) -> Sequence[Stay]:
+    """Newest entry first, older than `before`; those that turned out to be none are left out."""
+    hours = LotPolicy().missing_exit_hours
+    rows = await conn.fetch(_SQL.stays, bucket_of(account_id), account_id, before.at, before.ident, limit, now, hours)
     return [Stay(**dict(row.items())) for row in rows]
 
 

@@ -4,6 +4,7 @@ set local lock_timeout = '5s';
 
 -- gate ----------------------------------------------------------------------------------------------------------------
 -- A scan that was put aside (it repeated another, or was never completed) may count after all when a late one arrives.
+create index scan_held on scan (operator_id) where state = 'held';
 create index scan_set_aside on scan (bucket, card_id, lot_id, scanned_at) where state = 'rejected';
 
 -- parking -------------------------------------------------------------------------------------------------------------
@@ -32,6 +33,10 @@ alter table stay
             and (exit_at is null or marks && array['exit_from_next_entry', 'exit_at_maximum', 'exit_by_operator']))),
     add constraint stay_adjusted check (adjusted between 0 and corrections);
 create index stay_to_adjust on stay (bucket) where corrections > adjusted and charged_at is not null;
+
+-- Drivers are told once that no gate saw them leave.
+create index stay_to_tell on stay (bucket) where missing_told_at is null and 'missing_exit' = any (marks);
+create index stay_held on stay (operator_id, entry_at) where state = 'held';
 
 -- What a stay was before each repair that came after its end, and why it is another now; its old fee can still be computed from this.
 create table stay_correction (
