@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from parkflow.adjustment import service as adjustments
 from parkflow.charge import service as charges
+from parkflow.db.conn import Conn
 from parkflow.db.tx import tx
 from parkflow.kit.ids import bucket_of
 from parkflow.parking import service as parking
@@ -73,21 +74,25 @@ class RepairTown:
                 earliest,
                 latest,
             )
-            await conn.execute(
-                "insert into gate_event (bucket, gate_id, epoch, seq, content_sha256, scanned_at, direction, medium,"
-                " content, gate_verdict, verdict, received_at)"
-                " values ($1, $2, $3, $4, $5, $6, $7, $8, '{}', 'accepted', 'accepted', $9) on conflict do nothing",
-                bucket_of(gate_id or self.world.gate_id),
-                gate_id or self.world.gate_id,
-                EPOCH,
-                seq,
-                bytes(32),
-                self.at(minute),
-                direction,
-                medium,
-                self.world.now,
-            )
+            await self._event(conn, gate_id or self.world.gate_id, seq, minute, direction, medium)
         return seq
+
+    async def _event(self, conn: Conn, gate_id: int, seq: int, minute: float, direction: str, medium: str) -> None:
+        """The evidence of the scan."""
+        await conn.execute(
+            "insert into gate_event (bucket, gate_id, epoch, seq, content_sha256, scanned_at, direction, medium,"
+            " content, gate_verdict, verdict, received_at)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, '{}', 'accepted', 'accepted', $9) on conflict do nothing",
+            bucket_of(gate_id),
+            gate_id,
+            EPOCH,
+            seq,
+            bytes(32),
+            self.at(minute),
+            direction,
+            medium,
+            self.world.now,
+        )
 
     async def apply(self) -> Applied:
         async with tx(self.world.pool) as conn:
@@ -185,4 +190,6 @@ async def furnish(world: World) -> RepairTown:
             valid_from=start - timedelta(days=30),
             now=start,
         )
+    # A gate saw nothing before it was registered.
+    await world.gate_told(start)
     return RepairTown(world, start)

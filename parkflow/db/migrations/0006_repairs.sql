@@ -78,7 +78,8 @@ create table stay_decision (
     applied_at  timestamptz,
     primary key (bucket, subject_id, number),
     foreign key (bucket, card_id) references card,
-    constraint stay_decision_subject check ((stay_id is null) <> (num_nulls(gate_id, epoch, seq) = 0) and num_nulls(gate_id, epoch, seq) in (0, 3)),
+    constraint stay_decision_subject 
+        check (num_nulls(gate_id, epoch, seq) = case when stay_id is null then 0 else 3 end),
     constraint stay_decision_instant check ((verdict in ('exit_at', 'entry_at')) = (at is not null))
 );
 create index stay_decision_by_card on stay_decision (bucket, card_id, lot_id);
