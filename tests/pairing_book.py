@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from parkflow.gate.unpaired import Group, PairedScan, ScanKey
 from parkflow.parking import changes, picture
+from parkflow.parking.marks import Mark
 from parkflow.parking.rules import REPEAT_WITHIN, Decision, KnownStay, StayEnd, Terms, Timeline, pair
 from parkflow.parking.state import StayState
 
@@ -66,12 +67,20 @@ class Book:
         before = [
             one.entry.at
             for one in self.stays.values()
-            if one.entry.at < first and one.entry.event is not None and one.state is not StayState.VOID
+            if one.entry.at < first
+            and one.entry.event is not None
+            and one.state is not StayState.VOID
+            and Mark.CLOCK_DOUBT not in one.marks
         ]
         begin = max(before, default=datetime.min.replace(tzinfo=UTC))
         found = []
         for one in self.stays.values():
-            near = one.exit is None or one.exit.event is None or one.exit.at >= first - REPEAT_WITHIN
+            near = (
+                Mark.CLOCK_DOUBT in one.marks
+                or one.exit is None
+                or one.exit.event is None
+                or one.exit.at >= first - REPEAT_WITHIN
+            )
             if one.entry.at >= begin and (near or one.entry.at >= first or with_end):
                 found.append(replace(one, scans=self._scans_of(one)))
         return sorted(found, key=lambda one: (one.entry.at, one.stay_id))

@@ -188,11 +188,20 @@ class _Painter:
         # The card was elsewhere, or in another stay, until the one before ended.
         ended = [end.at for stay in self._walk.sealed if (end := stay.exit or stay.entry).at <= leaving.at]
         entered_at = min(leaving.at, max(entered_at, self._ended_at, *ended))
+        if self._ended_at == _LONG_AGO:
+            # Nothing of what was before is looked at, so nothing of it has changed.
+            entered_at = max(entered_at, self._known_entry(leaving))
         marks = frozenset({mark, *([Mark.CLOCK_DOUBT] if leaving.is_doubtful else [])})
         ident = stay_id_of_exit(self._timeline.group.bucket, leaving.event)
         ends = StayEnd(None, entered_at), StayEnd(leaving.event, leaving.at)
         self._add(PlannedStay(ident, *ends, StayState.CLOSED, marks))
         self._picture.applied.append((leaving, ident))
+
+    def _known_entry(self, leaving: PairedScan) -> datetime:
+        """Where the stay of an exit without entry was found to begin before, if it was."""
+        ident = stay_id_of_exit(self._timeline.group.bucket, leaving.event)
+        known = (stay for stay in self._timeline.stays if stay.stay_id == ident and stay.state is not StayState.VOID)
+        return next((stay.entry.at for stay in known), _LONG_AGO)
 
     def _add(self, stay: PlannedStay) -> None:
         self._picture.stays.append(self._unless_waived(stay))

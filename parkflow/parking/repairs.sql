@@ -1,6 +1,7 @@
 -- name: stays_to_pair
 -- Stays that a scan from $4 on (per group) may change, with the scans of their ends: all from the last one on that began before it with
--- a scan, and of what came before $4 only those whose end no gate saw or a scan may repeat; and where $5 says so, whatever their end.
+-- a scan that is not in doubt, and of what came before $4 only those whose end no gate saw, is in doubt, or may be repeated by a scan; and
+-- where $5 says so, whatever their end.
 -- $1 buckets, $2 cards, $3 lots
 select s.bucket, s.card_id, s.lot_id, s.stay_id, s.state, s.version, s.marks,
        s.entry_gate_id, s.entry_epoch, s.entry_seq, s.entry_at, s.exit_gate_id, s.exit_epoch, s.exit_seq, s.exit_at,
@@ -12,12 +13,13 @@ select s.bucket, s.card_id, s.lot_id, s.stay_id, s.state, s.version, s.marks,
              and s.entry_at >= coalesce((select max(p.entry_at)
                                            from stay p
                                           where p.bucket = k.bucket and p.card_id = k.card_id and p.lot_id = k.lot_id
-                                            and p.entry_at < k.since and p.entry_gate_id is not null and p.state <> 'void'),
+                                            and p.entry_at < k.since and p.entry_gate_id is not null and p.state <> 'void'
+                                            and not 'clock_doubt' = any (p.marks)),
                                         '-infinity')
   left join scan e on e.bucket = s.bucket and e.gate_id = s.entry_gate_id and e.epoch = s.entry_epoch and e.seq = s.entry_seq
   left join scan x on x.bucket = s.bucket and x.gate_id = s.exit_gate_id and x.epoch = s.exit_epoch and x.seq = s.exit_seq
  where s.exit_at is null or s.exit_gate_id is null or s.exit_at >= k.since - interval '60 seconds'
-    or s.entry_at >= k.since or k.with_end
+    or s.entry_at >= k.since or 'clock_doubt' = any (s.marks) or k.with_end
  order by s.entry_at, s.stay_id;
 
 -- name: groups_given_up

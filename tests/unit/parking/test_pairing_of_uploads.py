@@ -70,7 +70,7 @@ def arrivals(draw: st.DrawFn) -> tuple[list[PairedScan], list[list[PairedScan]],
     return seen, portions, draw(policies)
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(arrivals(), st.lists(st.booleans(), min_size=16, max_size=16))
 def test_any_order_delay_and_repetition_of_arrival_ends_in_the_same_stays(
     arrival: tuple[list[PairedScan], list[list[PairedScan]], Terms], gave_up: list[bool]
