@@ -16,7 +16,7 @@ _SQL = load(__file__, "operator.sql")
 class LotSummary:
     """One lot: counts, and money in minor units of the operator's currency, of the stays that began in a span.
 
-    stays = stays_open + stays_unpriced (given up or waived) + priced ones; stays_free were priced at nothing.
+    stays = stays_open + stays_unpriced (given up, held or waived) + priced ones; stays_free were priced at nothing.
     charged_minor = paid_minor (less refunds) + due_minor + arrears_minor + waived_minor (+ refunds).
     """
 
