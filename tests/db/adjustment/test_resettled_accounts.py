@@ -1,6 +1,5 @@
 """A corrected stay under a cap of the account: later stays are settled again, as if all had come in order."""
 
-
 from parkflow.db.tx import tx
 from parkflow.tariff import service as tariffs
 from tests.day_world import TARIFF

@@ -67,6 +67,9 @@ async def test_a_lot_takes_the_operators_zone_and_every_default_of_the_policy(de
         "exit_denied": "accept",
         "missing_exit_hours": 48,
         "passback_seconds": 60,
+        "missing_exit": "abandon",
+        "missing_entry": "reject",
+        "missing_minutes": 24 * 60,
         "risk": [
             {
                 "outcome": "flag",
