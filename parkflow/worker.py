@@ -27,9 +27,8 @@ from parkflow.jobs.rounds import Rounds, Step, StepKind, Turn
 from parkflow.kit.errors import ParkflowError
 from parkflow.notice import service as notices
 from parkflow.notice.sender import LogSender
-from parkflow.parking import missing
+from parkflow.parking import missing, sightings
 from parkflow.parking import service as parking
-from parkflow.parking import sightings
 from parkflow.refund import service as refunds
 from parkflow.services import Services
 from parkflow.views import due

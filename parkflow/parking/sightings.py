@@ -116,7 +116,8 @@ async def _match_plates(conn: Conn, turn: _Turn, due: Sequence[KeptSighting], re
         return
     together = list({one.key: one for one in [*related, *due]}.values())
     facts = await _facts(conn, together)
-    complete = await gate_service.lots_complete_to(conn, sorted({one.lot_id for one in together}))
+    uploads = await gate_service.uploads_complete_to(conn, sorted({one.lot_id for one in together}))
+    complete = {lot_id: told.all_to for lot_id, told in uploads.items()}
     decisions: dict[ScanKey, rules.Decision] = {}
     for scene in _scenes(together, facts, complete, turn):
         decisions |= decide(scene)
@@ -127,7 +128,7 @@ async def _match_plates(conn: Conn, turn: _Turn, due: Sequence[KeptSighting], re
 
 
 def _scenes(
-    sightings: Sequence[KeptSighting], facts: _Facts, complete: Mapping[int, datetime], turn: _Turn
+    sightings: Sequence[KeptSighting], facts: _Facts, complete: Mapping[int, datetime | None], turn: _Turn
 ) -> Iterable[Scene]:
     by_lot: dict[tuple[int, int], list[KeptSighting]] = {}
     for one in sightings:
