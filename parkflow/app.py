@@ -29,7 +29,7 @@ from parkflow.api import (
     returns,
     system,
 )
-from parkflow.api.bounds import Bounds
+from parkflow.api.bounds import Bounds, known_room
 from parkflow.api.metrics import Counted
 from parkflow.gate.intake import Intake
 from parkflow.gate.watch import BundleWatch
@@ -78,10 +78,11 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.bundle_watch = BundleWatch(services.pool)
     app.state.intake = Intake(services)
+    app.state.gates_room = known_room(services.settings)
     for router in ROUTERS:
         app.include_router(router)
     errors.install(app)
-    app.add_middleware(Bounds)
+    app.add_middleware(Bounds, settings=services.settings, clock=services.clock)
     app.add_middleware(Counted)
     return app
 

@@ -13,6 +13,7 @@ import click
 import uvicorn
 import uvloop
 
+from parkflow.api.connection import bounded_protocol
 from parkflow.app import create_app
 from parkflow.db import migrate
 from parkflow.db.pool import connected
@@ -25,6 +26,10 @@ from parkflow.settings import Settings, load_settings
 # Requests in flight are given this long after SIGTERM.
 STOP_SECONDS: Final = 10
 _BACKLOG: Final = 2048
+# How much the kernel keeps of a request that we do not read yet; it grows to megabytes for each connection by itself.
+_UNREAD_BYTES_MAX: Final = 64 * 1024
+# A peer that takes nothing of its answer for so long is gone, and its memory is free again.
+_UNTAKEN_MILLISECONDS_MAX: Final = 30_000
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -72,7 +77,7 @@ async def _serve(
     ) as services:
         config = uvicorn.Config(
             create_app(services),
-            http="httptools",
+            http=bounded_protocol(head_seconds_max=settings.head_seconds_max),
             ws="none",
             lifespan="on",
             access_log=False,
@@ -113,12 +118,21 @@ def _listener(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _bound_connections(listener)
         try:
             listener.bind((host, port))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise PortTaken(f"cannot listen on {host}:{port}: {reason}; choose another port with --port") from error
         yield listener
+
+
+def _bound_connections(listener: socket.socket) -> None:
+    """What every connection that is accepted here has from its listener."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UNREAD_BYTES_MAX)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNTAKEN_MILLISECONDS_MAX)
 
 
 def _address(listener: socket.socket) -> str:

@@ -93,6 +93,13 @@ class Settings(BaseSettings):
     lease_seconds: Positive = 15
     pool_size_max: Positive = 10
 
+    # What one `parkflow serve` takes in at once. A body has the grace, and time for each byte that has come.
+    head_seconds_max: Positive = 10
+    body_grace_seconds: Positive = 10
+    body_seconds_max: Positive = 120
+    body_bytes_per_second_min: Positive = 8 * 1024
+    bodies_bytes_max: Annotated[int, Field(ge=8 * 1024 * 1024)] = 32 * 1024 * 1024
+
 
 def load_settings() -> Settings:
     """The settings of this process's environment. Raises SettingsRefused naming the variable that is wrong."""

@@ -9,7 +9,7 @@ import asyncpg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from parkflow.db.tx import is_retryable
@@ -25,10 +25,15 @@ _FRAMEWORK_CODES: Final = {
     400: "malformed_request",
     404: "not_found",
     405: "method_not_allowed",
+    408: "body_too_slow",
     413: "body_too_large",
     415: "unsupported_media_type",
     422: "invalid_request",
+    503: "service_busy",
 }
+# Insufficient resources (class 53): a full disk, no memory, too many connections. They pass without a change of ours.
+_EXHAUSTED: Final = "53"
+_AWAY: Final = (OSError, TimeoutError, asyncpg.CannotConnectNowError)
 
 
 def install(app: FastAPI) -> None:
@@ -36,6 +41,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ParkflowError, _refusal)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(ClientDisconnect, _gone)
     for lost in (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
         app.add_exception_handler(lost, _database)
     app.add_exception_handler(Exception, _defect)
@@ -57,6 +63,11 @@ def problem(
         **members,
     }
     return JSONResponse(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def retry_after(status: int) -> dict[str, str]:
+    """The header that tells when to try again, where that helps."""
+    return {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else {}
 
 
 def problem_of(error: ParkflowError) -> JSONResponse:
@@ -111,12 +122,21 @@ def _framework_detail(error: HTTPException) -> str:
             return str(error.detail)
 
 
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """The client left in the middle of its request; nobody reads this answer, and it is no defect of ours."""
+    return problem(status=400, code="request_incomplete", detail="the request ended before its body did")
+
+
 async def _database(request: Request, error: Exception) -> Response:
     """A lost or overloaded database is a 503 that may be tried again; any other database error is a defect."""
-    if is_retryable(error) or isinstance(error, OSError | TimeoutError | asyncpg.CannotConnectNowError):
+    if is_retryable(error) or _is_exhausted(error) or isinstance(error, _AWAY):
         _log.warning("database: %s", type(error).__name__)
         return problem_of(DatabaseUnavailable("the database does not answer; try again in a moment"))
     return await _defect(request, error)
+
+
+def _is_exhausted(error: Exception) -> bool:
+    return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "").startswith(_EXHAUSTED)
 
 
 async def _defect(request: Request, error: Exception) -> Response:

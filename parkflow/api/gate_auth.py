@@ -1,15 +1,19 @@
 """Who a gate is: HTTP Message Signatures (RFC 9421) by the gate's own Ed25519 key, checked before anything else.
 
 Covered are method, authority, path, query and Content-Digest (RFC 9530), so that nothing of the request can be
-exchanged; `created` may be 60 s away from our clock, and a nonce is taken once.
+exchanged; `created` may be 60 s away from our clock, and a nonce is taken once. The signature is checked before the
+body is read.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import Depends
 from http_message_signatures import (
+    ContentDigest,
     HTTPMessageSignaturesException,
     HTTPMessageVerifier,
     HTTPSignatureAlgorithm,
@@ -21,7 +25,9 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from parkflow import core
+from parkflow.api.bounds import BODY_BYTES_MAX, ROOM_HELD
 from parkflow.api.context import Given, Now
+from parkflow.api.room import Room
 from parkflow.gate import service as gate_service
 from parkflow.gate.service import Gate
 from parkflow.gate.state import GateState
@@ -36,6 +42,10 @@ NONCE_KEPT: Final = timedelta(minutes=5)
 # Far beyond any clock, and still a date.
 _UNIX_SECONDS_MAX: Final = 1 << 36
 _NONCE_LENGTHS: Final = range(8, 65)
+# With several of one of them, each reader would have to combine them alike.
+_ONCE: Final = ("signature", "signature-input", "content-digest")
+# Hashing more than this takes the better part of a millisecond or more, and the event loop has other requests.
+_HASHED_BESIDE_BYTES_MIN: Final = 512 * 1024
 
 
 class GateSignatureRefused(ParkflowError):
@@ -52,6 +62,13 @@ class GateRetired(ParkflowError):
     status = 403
 
 
+class _Signature(NamedTuple):
+    """What a verified signature says beyond that it is genuine."""
+
+    nonce: str
+    digest: str
+
+
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
     """An authenticated gate and the body that its signature covers."""
@@ -60,17 +77,32 @@ class SignedRequest:
     body: bytes
 
 
-async def signed_request(gate: str, request: Request, services: Given, now: Now) -> SignedRequest:
-    """The request of the gate in the path. Raises GateSignatureRefused, GateRetired."""
-    body = await request.body()
+async def signed_request(gate: str, request: Request, services: Given, now: Now) -> AsyncIterator[SignedRequest]:
+    """The request of the gate in the path, its body in memory until the answer is out.
+
+    The signature covers the body's digest, so who sends is known before the body is read: a stranger gets no memory.
+    Raises GateSignatureRefused, GateRetired, ServiceBusy.
+    """
     found = await _gate(gate, services)
-    nonce = _verified_nonce(request, body, found, gate, now)
-    key = f"gate-nonce/{found.gate_id}/{nonce}"
+    signature = _verified(request, found, gate, now)
+    key = f"gate-nonce/{found.gate_id}/{signature.nonce}"
     if not await services.limits.take(key, limit=1, window=NONCE_KEPT, now=now):
         raise GateSignatureRefused("this nonce was used before; sign each request with a new one")
     if found.state is GateState.RETIRED:
         raise GateRetired
-    return SignedRequest(found, body)
+    room: Room = request.app.state.gates_room
+    size = _size_stated(request.headers)
+    room.take(found.operator_id, size)
+    request.scope[ROOM_HELD] = True
+    try:
+        body = await request.body()
+        if len(body) > _HASHED_BESIDE_BYTES_MIN:
+            await asyncio.to_thread(_check_digest, signature.digest, body)
+        else:
+            _check_digest(signature.digest, body)
+        yield SignedRequest(found, body)
+    finally:
+        room.give(found.operator_id, size)
 
 
 Signed = Annotated[SignedRequest, Depends(signed_request)]
@@ -86,20 +118,36 @@ async def _gate(gate: str, services: Given) -> Gate:
         raise GateSignatureRefused from None
 
 
-def _verified_nonce(request: Request, body: bytes, gate: Gate, gate_text: str, now: datetime) -> str:
+def _size_stated(headers: Headers) -> int:
+    """How long the body may be; one that does not say so may have any length."""
+    stated = headers.get("content-length", "0" if "transfer-encoding" not in headers else "")
+    return int(stated) if stated.isascii() and stated.isdigit() else BODY_BYTES_MAX
+
+
+def _verified(request: Request, gate: Gate, gate_text: str, now: datetime) -> _Signature:
+    for name in _ONCE:
+        if len(request.headers.getlist(name)) != 1:
+            raise GateSignatureRefused(f"a request has the header {name} exactly once")
     verifier = _Verifier(_OneKey(gate_text, gate.public_key), now)
     try:
-        results: list[VerifyResult] = verifier.verify(
-            _Message(request), max_age=CREATED_AWAY_MAX, expect_tag=TAG, require_components=COVERED, body=body
-        )
+        results: list[VerifyResult] = verifier.verify(_Message(request), max_age=CREATED_AWAY_MAX, expect_tag=TAG)
     except HTTPMessageSignaturesException as error:
         raise GateSignatureRefused(f"the request's signature is refused: {_one_line(error)}") from error
     if len(results) != 1:
         raise GateSignatureRefused(f"a request has exactly one signature with the tag {TAG}")
-    nonce = results[0].nonce
+    covered, nonce = results[0].covered_components, results[0].nonce
+    if lacking := [part for part in COVERED if f'"{part}"' not in covered]:
+        raise GateSignatureRefused(f"the signature does not cover {', '.join(lacking)}")
     if nonce is None or len(nonce) not in _NONCE_LENGTHS:
         raise GateSignatureRefused("a request is signed with a nonce of 8 to 64 characters")
-    return nonce
+    return _Signature(nonce, covered['"content-digest"'])
+
+
+def _check_digest(digest: str, body: bytes) -> None:
+    try:
+        ContentDigest.verify(digest, body)
+    except HTTPMessageSignaturesException as error:
+        raise GateSignatureRefused(f"the request's body is refused: {_one_line(error)}") from error
 
 
 class _Message:

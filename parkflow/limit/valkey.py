@@ -13,6 +13,14 @@ from parkflow.limit.port import LimitsUnavailable
 
 _TIMEOUT_SECONDS: Final = 2
 _PREFIX: Final = "parkflow:limit:"
+# In the server and so in one step and one round trip: uploads of gates wait for it.
+_TAKE: Final = """
+redis.call('zremrangebyscore', KEYS[1], '-inf', ARGV[1])
+if redis.call('zcard', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('zadd', KEYS[1], ARGV[3], ARGV[4])
+redis.call('pexpire', KEYS[1], ARGV[5])
+return 1
+"""
 
 
 class ValkeyLimits:
@@ -26,24 +34,16 @@ class ValkeyLimits:
             # Once, at once: a kept connection may be stale after a restart; who is away for longer has a stand-in.
             retry=Retry(NoBackoff(), 1),
         )
+        self._take = self._valkey.register_script(_TAKE)
 
     async def take(self, key: str, *, limit: int, window: timedelta, now: datetime) -> bool:
-        name, use = _PREFIX + key, secrets.token_bytes(8)
         score = _microseconds(now)
+        span = window // timedelta(microseconds=1)
+        arguments = (score - span, limit, score, secrets.token_bytes(8), span // 1000 + 1)
         try:
-            async with self._valkey.pipeline(transaction=True) as pipe:
-                pipe.zremrangebyscore(name, "-inf", score - window // timedelta(microseconds=1))
-                # Count first and take back after: two racing callers may both be refused, never both be let through.
-                pipe.zadd(name, {use: score})
-                pipe.zcard(name)
-                pipe.pexpire(name, window)
-                answers = await pipe.execute()
-            if answers[2] <= limit:
-                return True
-            await self._valkey.zrem(name, use)
+            return bool(await self._take(keys=[_PREFIX + key], args=arguments))
         except (RedisError, OSError, TimeoutError) as error:
             raise LimitsUnavailable from error
-        return False
 
     async def sweep(self, now: datetime) -> None:
         """Keys expire in the server."""
