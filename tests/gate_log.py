@@ -1,22 +1,20 @@
 """A gate that tests make fail: its own list of what it saw, hash-chained, and its uploads until they are acknowledged."""
 
 import asyncio
-import hashlib
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import httpx
 
 from parkflow import core
 from parkflow.db.conn import Pool
-from tests.street import Driver, Scan, StreetGate, signed
+from tests.street import Driver, Scan, StreetGate, content_hash, signed
 
 HOST = "parkflow.test"
-GENESIS = bytes(32)
 # An answer that says: try again.
 BUSY = (429, 503)
 # Generous: what is waited for comes within a second unless the machine is busy.
@@ -27,12 +25,6 @@ _nonces = itertools.count(1)
 def code_of(driver: Driver, at: datetime) -> str:
     """A code that differs from all others of this process, whatever second it is."""
     return core.make_code(driver.credential, driver.code_secret, int(at.timestamp()), next(_nonces) % (1 << 16))
-
-
-def content_hash(scan: Scan) -> bytes:
-    """SHA-256 over the scan's canonical JSON (RFC 8785; only strings, integers and booleans occur)."""
-    text = json.dumps(scan, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).digest()
 
 
 @dataclass
@@ -53,16 +45,9 @@ class GateLog:
         self.scans.append(scan)
         return scan
 
-    def chain(self, seq: int) -> bytes:
-        """The chain's hash at an event; before the first one there is none."""
-        digest = GENESIS
-        for scan in self.scans[:seq]:
-            digest = hashlib.sha256(digest + content_hash(scan)).digest()
-        return digest
-
     def body(self, first: int, last: int, *, at: datetime) -> bytes:
         """The batch of the events `first` to `last`."""
-        return batch_body(self.gate.epoch, self.scans[first - 1 : last], prev_hash=self.chain(first - 1), at=at)
+        return batch_body(self.gate.epoch, self.scans[first - 1 : last], prev_hash=self.gate.chain_before(first), at=at)
 
 
 def batch_body(epoch: int, scans: Sequence[Scan], *, prev_hash: bytes, at: datetime) -> bytes:
@@ -150,15 +135,3 @@ async def difference(pool: Pool, logs: Sequence[GateLog]) -> Difference:
             doubled += len(events) + len(seqs) - len(stored) - len(set(seqs)) + replays
             altered += sum(expected.get(seq) != digest for seq, digest in stored.items())
     return Difference(lost, doubled, altered)
-
-
-async def eventually(holds: Callable[[], bool], *, seconds: int = WAIT_SECONDS) -> None:
-    """Wait for a condition; TimeoutError when it does not come."""
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await asyncio.sleep(0.02)
-
-
-def soon(at: datetime, count: int) -> list[datetime]:
-    """Instants of so many passages, one a tenth of a second, the last one at `at`."""
-    return [at - timedelta(milliseconds=100 * back) for back in range(count - 1, -1, -1)]

@@ -162,6 +162,7 @@ class _Answer:
         else:
             # The client has the whole answer by its length, while the connection stays open for what is still coming.
             await self._send({**message, "more_body": True})
+            self._body.give_back()
             await self._read_away()
             await self._send({"type": "http.response.body"})
 

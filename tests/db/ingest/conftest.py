@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from parkflow.db.conn import Pool
+from parkflow.db.pool import open_pool
 from parkflow.db.tx import tx
 from parkflow.kit.clock import SystemClock
 from parkflow.services import Services
@@ -54,6 +55,12 @@ async def open_town(services: Services, *, name: str = "City Parking", gates: in
             _, [gate] = await open_lot(conn, operator_id, f"lot-{number}", since, ["entry"])
             logs.append(GateLog(gate))
     return Town(services, operator_id, lot_id, driver, logs)
+
+
+async def open_town_at(dsn: str, *, name: str = "City Parking") -> Town:
+    """The same from another loop; the town's services cannot be used afterwards."""
+    async with open_pool(dsn) as pool:
+        return await open_town(services_over(pool, SystemClock()), name=name)
 
 
 @pytest.fixture
