@@ -106,7 +106,7 @@ def to_socket(path: str) -> Connect:
 
 
 class LostAnswers:
-    """Requests arrive; while `is_losing` says so, the first bytes of an answer end the connection instead of arriving."""
+    """Requests arrive; while `is_losing` says so, an answer ends the connection instead of arriving."""
 
     def __init__(self, is_losing: Callable[[], bool]) -> None:
         self._is_losing = is_losing

@@ -1,4 +1,4 @@
-"""A gate that tests make fail: its own list of what it saw, hash-chained, and its uploads until they are acknowledged."""
+"""A gate that tests make fail: its own list of what it saw, and its uploads until they are acknowledged."""
 
 import asyncio
 import itertools
@@ -118,7 +118,7 @@ NONE = Difference(0, 0, 0)
 
 
 async def difference(pool: Pool, logs: Sequence[GateLog]) -> Difference:
-    """Of logs whose scans are all genuine codes that were let through, each code once, and all of these gates' epochs."""
+    """Of logs whose scans are all genuine codes that were let through, each code once."""
     lost = doubled = altered = 0
     async with pool.acquire() as conn:
         for log in logs:

@@ -1,6 +1,6 @@
 """Operators with gates and a driver, and the service as a process of its own in front of them."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,8 +64,8 @@ async def open_town_at(dsn: str, *, name: str = "City Parking") -> Town:
 
 
 @pytest.fixture
-async def town(pool: Pool) -> AsyncIterator[Town]:
-    yield await open_town(services_over(pool, SystemClock()))
+async def town(pool: Pool) -> Town:
+    return await open_town(services_over(pool, SystemClock()))
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
-"""What is too large, too slow, too deep or no HTTP: refused at once and by name, by a hundred clients at once, in little
-memory, while honest gates go on."""
+"""What is too large, too slow, too deep or no HTTP, from a hundred clients at once: refused by name, in little memory.
+
+All the while the gates of another operator get their answers.
+"""
 
 import asyncio
 import json
@@ -136,9 +138,7 @@ async def test_a_body_of_no_stated_length_is_refused_when_it_passes_the_limit(se
 
 
 @pytest.mark.usefixtures("honest")
-async def test_a_stranger_at_a_gates_door_is_refused_before_the_body_is_read(
-    service: Service, hostile: Town
-) -> None:
+async def test_a_stranger_at_a_gates_door_is_refused_before_the_body_is_read(service: Service, hostile: Town) -> None:
     path = f"/v1/gates/{hostile.logs[0].gate.text}/scans"
 
     async def stranger(raw: Raw) -> int:

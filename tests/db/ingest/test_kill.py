@@ -19,8 +19,8 @@ POINTS = (
     "ingest.answered",
 )
 SCANS = 20
-# Each process is also the restart after the kill before it: what was not acknowledged comes again and goes through before
-# it is its turn.
+# Each process is also the restart after the kill before it: what was not acknowledged comes again and goes through
+# before it is its turn.
 PASS = 10
 
 
