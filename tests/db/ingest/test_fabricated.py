@@ -1,4 +1,4 @@
-"""A gate in wrong hands can send what it likes: none of ten thousand codes that it made itself costs anybody anything."""
+"""A gate in wrong hands sends what it likes: none of ten thousand codes that it made itself costs anybody anything."""
 
 import secrets
 from collections import Counter

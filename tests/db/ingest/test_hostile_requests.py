@@ -188,7 +188,7 @@ async def test_a_head_that_trickles_or_never_comes_is_ended(service: Service) ->
         return (await raw.answer())[0]
 
     both = await asyncio.gather(_at_once(service, trickling), _at_once(service, silent))
-    assert both == [{408: CLIENTS}, {408: CLIENTS}]
+    assert list(both) == [{408: CLIENTS}, {408: CLIENTS}]
 
 
 @pytest.mark.usefixtures("honest")
