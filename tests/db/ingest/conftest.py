@@ -35,6 +35,10 @@ class Town:
     def pool(self) -> Pool:
         return self.services.pool
 
+    @property
+    def now(self) -> datetime:
+        return self.services.clock.now()
+
     def see(self, log: GateLog, count: int) -> None:
         """So many cars pass the gate within the last seconds."""
         now = datetime.now(UTC)
