@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
+from urllib.parse import parse_qs, urlsplit
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[], Awaitable[Streams]]
@@ -32,11 +33,15 @@ class Fault(Protocol):
 
 
 class FaultProxy:
-    """Listens on a free port of the loopback and connects each client to the server behind it."""
+    """Listens on a free port of the loopback and connects each client to the server behind it.
 
-    def __init__(self, connect: Connect, fault: Callable[[], Fault]) -> None:
+    Every piece of an answer comes `answer_delay_seconds` later than it would.
+    """
+
+    def __init__(self, connect: Connect, fault: Callable[[], Fault], *, answer_delay_seconds: float = 0) -> None:
         self._connect = connect
         self._fault = fault
+        self._answer_delay_seconds = answer_delay_seconds
         self._open: set[asyncio.Task[None]] = set()
         self.port = 0
 
@@ -68,8 +73,8 @@ class FaultProxy:
             server_reader, server_writer = await self._connect()
             writers.append(server_writer)
             fault = self._fault()
-            there = asyncio.create_task(_pump(reader, server_writer, fault.towards_server))
-            back = asyncio.create_task(_pump(server_reader, writer, fault.towards_client))
+            there = asyncio.create_task(_pump(reader, server_writer, fault.towards_server, 0))
+            back = asyncio.create_task(_pump(server_reader, writer, fault.towards_client, self._answer_delay_seconds))
             # Whichever ends first, by its peer or by a cut, ends the other.
             await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
             for task in (there, back):
@@ -82,12 +87,18 @@ class FaultProxy:
                 each.transport.abort()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: Callable[[bytes], bytes]) -> None:
+async def _pump(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    change: Callable[[bytes], bytes],
+    delay_seconds: float,
+) -> None:
     # Draining then waits until the kernel has all of it.
     writer.transport.set_write_buffer_limits(0)
     with contextlib.suppress(OSError):
         try:
             while chunk := await reader.read(_CHUNK_BYTES):
+                await asyncio.sleep(delay_seconds)
                 writer.write(change(chunk))
                 await writer.drain()
         except Cut as cut:
@@ -103,6 +114,16 @@ def to_port(port: int) -> Connect:
 def to_socket(path: str) -> Connect:
     """A server on a Unix socket."""
     return lambda: asyncio.open_unix_connection(path)
+
+
+class Passing:
+    """Everything arrives as it is."""
+
+    def towards_server(self, chunk: bytes) -> bytes:
+        return chunk
+
+    def towards_client(self, chunk: bytes) -> bytes:
+        return chunk
 
 
 class LostAnswers:
@@ -178,3 +199,15 @@ def _is_commit(kind: bytes, content: bytes) -> bool:
     """A simple query, or the parsing of a statement that is then executed in the same breath."""
     text = content if kind == b"Q" else content.partition(b"\0")[2] if kind == b"P" else b""
     return text.lstrip().upper().startswith(b"COMMIT")
+
+
+def socket_of(dsn: str) -> str:
+    """The Unix socket at which the Postgres of this address listens."""
+    parts = parse_qs(urlsplit(dsn).query)
+    return f"{parts['host'][0]}/.s.PGSQL.{parts['port'][0]}"
+
+
+def dsn_through(dsn: str, port: int) -> str:
+    """The same database by way of a proxy."""
+    parts = urlsplit(dsn)
+    return parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}", query="").geturl()

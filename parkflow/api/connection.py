@@ -43,12 +43,11 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, received: bytes) -> None:
-        was_open = self._head_is_open
+        # Taken back when a head ends in these bytes: what then stands behind it is one read at most.
+        self._head_bytes += len(received)
         super().data_received(received)
         if not self._head_is_open or self.transport.is_closing():
             return
-        # What came behind the end of a request is counted from the next time on; it is one read at most.
-        self._head_bytes += len(received) if was_open else 0
         if self._head_bytes > HEAD_BYTES_MAX:
             self._refuse(431, "head_too_large", "the head of a request has at most 16 KiB")
         elif not self._is_answering():
@@ -69,6 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._head_is_open = True
+        self._head_bytes = 0
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -1,12 +1,15 @@
 """Uploads that wait their turn: bounded, live ones before old ones, and fair among operators and their gates; pure."""
 
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 Item = TypeVar("Item")
+# An operator may have less than three times waiting of what is still free: alone it gets three quarters of a line, and
+# however much one sends, the uploads of another find room (dynamic thresholds, Choudhury and Hahne 1998).
+_SHARE_OF_FREE: Final = 3
 
 
 class TooMany(Exception):
@@ -14,7 +17,7 @@ class TooMany(Exception):
 
 
 class Full(Exception):
-    """All uploads together are as many as may wait."""
+    """All uploads together are as many as may wait, or one operator's are as many as leave room for others'."""
 
 
 @dataclass(slots=True)
@@ -81,6 +84,7 @@ class Line(Generic[Item]):
         self.scans_max: Final = scans_max
         self.per_gate_max: Final = per_gate_max
         self.scans = 0
+        self._scans_of: Counter[Hashable] = Counter()
         self._operators: _Turns[Item] = _Turns(lambda: _Turns(deque))
 
     def __bool__(self) -> bool:
@@ -88,7 +92,7 @@ class Line(Generic[Item]):
 
     def put(self, item: Item, *, operator_id: int, gate_id: int, scans: int) -> None:
         """Let the upload wait. Raises TooMany, Full."""
-        if self.scans >= self.scans_max:
+        if self._scans_of[operator_id] >= _SHARE_OF_FREE * (self.scans_max - self.scans):
             raise Full
         gates = self._operators.of(operator_id)
         waiting: deque[tuple[Item, int]] = gates.of(gate_id)
@@ -96,13 +100,14 @@ class Line(Generic[Item]):
             raise TooMany
         waiting.append((item, scans))
         self.scans += scans
+        self._scans_of[operator_id] += scans
 
     def take(self, scans_max: int) -> list[Item]:
         """The next uploads: at least one, if any waits, and no more than `scans_max` scans beyond it."""
         taken: list[Item] = []
         left = scans_max
         while self.scans:
-            _, gates = self._operators.first()
+            operator_id, gates = self._operators.first()
             _, waiting = gates.first()
             item, scans = waiting[0]
             if taken and scans > left:
@@ -112,6 +117,9 @@ class Line(Generic[Item]):
             self._operators.charge(scans, goes_on=bool(gates.order))
             taken.append(item)
             self.scans -= scans
+            self._scans_of[operator_id] -= scans
+            if not self._scans_of[operator_id]:
+                del self._scans_of[operator_id]
             left -= scans
         return taken
 

@@ -1,4 +1,4 @@
-"""The database's disk is full: nothing is acknowledged that is not kept, and all goes on by itself when there is room."""
+"""The database's disk is full: nothing is acknowledged that is not kept, and with room again all goes on by itself."""
 
 import asyncio
 from collections import Counter
@@ -61,7 +61,7 @@ async def test_a_full_disk_loses_nothing_and_needs_nobody(disk: SmallDisk, servi
             answers += await _send(client, town, log.gate.text)
         disk.free()
         begun = asyncio.get_running_loop().time()
-        while not (await _send(client, town, town.logs[0].gate.text))[200]:
+        while not (await _send(client, town, town.logs[0].gate.text))[200]:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         seconds = asyncio.get_running_loop().time() - begun
         await asyncio.gather(*(upload_all(client, log, batch=SCANS) for log in town.logs))

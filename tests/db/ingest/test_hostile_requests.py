@@ -249,6 +249,15 @@ async def test_what_two_readers_could_read_differently_is_refused_and_ends_the_c
             assert await raw.is_closed()
 
 
+async def test_a_body_that_comes_in_one_piece_with_its_head_is_no_part_of_the_head(service: Service) -> None:
+    body = b'"' + b"4711" * HEAD_BYTES_MAX + b'"'
+    whole = head("POST", OPEN_PATH, headers=[JSON, ("Content-Length", str(len(body)))]) + body
+    async with connected(service.port) as raw:
+        for _ in range(3):
+            await raw.send(whole)
+            assert (await raw.answer())[0] == 422
+
+
 async def test_requests_sent_ahead_are_answered_in_order_and_a_refused_body_is_never_taken_for_one(
     service: Service,
 ) -> None:

@@ -4,13 +4,12 @@ import asyncio
 import os
 import random
 from collections import Counter
-from urllib.parse import parse_qs, urlsplit
 
 from parkflow.db.pool import open_pool
 from parkflow.kit.clock import SystemClock
 from tests.db.ingest.conftest import open_town
 from tests.edge import client_of, services_over
-from tests.fault_proxy import FaultProxy, LostCommit, to_socket
+from tests.fault_proxy import FaultProxy, LostCommit, dsn_through, socket_of, to_socket
 from tests.gate_log import NONE, difference, upload_all
 
 # More on demand: the rule is 0 doubled effects of at least 2,000.
@@ -28,9 +27,9 @@ async def test_a_commit_whose_answer_is_lost_has_its_effect_once(dsn: str) -> No
 
     armed = False
     async with (
-        FaultProxy(to_socket(_socket_of(dsn)), lambda: LostCommit(decide)).listening() as proxy,
+        FaultProxy(to_socket(socket_of(dsn)), lambda: LostCommit(decide)).listening() as proxy,
         open_pool(dsn) as straight,
-        open_pool(_through(dsn, proxy.port)) as pool,
+        open_pool(dsn_through(dsn, proxy.port)) as pool,
         client_of(services_over(pool, SystemClock())) as client,
     ):
         town = await open_town(services_over(straight, SystemClock()))
@@ -43,14 +42,3 @@ async def test_a_commit_whose_answer_is_lost_has_its_effect_once(dsn: str) -> No
         assert await difference(straight, town.logs) == NONE
     batches = sum(len(log.scans) // SCANS for log in town.logs)
     print(f"\n{batches} batches, lost answers to COMMIT: {dict(lost)}, doubled 0")
-
-
-def _socket_of(dsn: str) -> str:
-    parts = parse_qs(urlsplit(dsn).query)
-    return f"{parts['host'][0]}/.s.PGSQL.{parts['port'][0]}"
-
-
-def _through(dsn: str, port: int) -> str:
-    """The same database at another address."""
-    parts = urlsplit(dsn)
-    return parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}", query="").geturl()

@@ -1,5 +1,6 @@
 """Who waits with uploads is served in turn: operators alike, gates alike, live before old, and nobody never."""
 
+import contextlib
 from collections import Counter
 
 import pytest
@@ -88,6 +89,15 @@ def test_what_waits_is_bounded_in_all_and_per_gate() -> None:
         put(waiting, 3, 0, 1)
     assert (len(waiting.take(1_000)), waiting.scans) == (4, 0)
     put(waiting, 1, 0, 10)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
+def test_an_operator_that_floods_the_line_leaves_room_for_another(sizes: list[int]) -> None:
+    waiting = line(scans_max=200)
+    for number, scans in enumerate(sizes):
+        with contextlib.suppress(Full):
+            put(waiting, 1, number, scans, number)
+    put(waiting, 2, 0, 1)
 
 
 @given(st.integers(0, 40), st.integers(0, 40))
