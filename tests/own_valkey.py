@@ -20,7 +20,7 @@ class OwnValkey:
 
     def __init__(self, program: Path, folder: Path) -> None:
         self.socket = folder / "valkey.sock"
-        command = [program, "--port", "0", "--unixsocket", self.socket, "--dir", folder, "--save", ""]
+        command = [str(program), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(folder), "--save", ""]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         assert wait_until(self.socket.exists, timeout_seconds=30)
 
