@@ -18,6 +18,7 @@ from typing import Final
 
 import click
 
+from bench import overload
 from bench.load import meters, rivals
 from bench.load.backlog import Drain, drain
 from bench.load.cards import Cards, cards_path, make_cards
@@ -109,8 +110,8 @@ class Journals:
 
 @area("ingest")
 def measure() -> Figures:
-    """The whole course: pgbench, closed loop, a minute of open loop, the backlog, pgbench again, bare inserts."""
-    return run(FULL)
+    """The whole course: pgbench, closed loop, a minute of open loop, the backlog, pgbench, bare inserts, overload."""
+    return run(FULL) | overload.figures()
 
 
 def run(course: Course) -> Figures:
