@@ -20,6 +20,8 @@ __all__ = ["ArrearsRow", "Charge", "NewCharge", "PaidOrder", "Surplus"]
 
 # A surplus is refunded in the pass after it is found; what is older than this has its refund on record.
 _SURPLUS_LOOK_BACK: Final = timedelta(days=30)
+# So many charges hold their operators' open days for less than a second.
+CHARGES_PER_PASS_MAX: Final = 5_000
 
 
 class ChargeNotWaivable(ParkflowError):
@@ -88,7 +90,7 @@ async def raise_charges(
 
 
 async def raise_for_priced(
-    conn: Conn, buckets: Sequence[int], *, now: datetime, deduct_delay_seconds: int, limit: int = 1_000
+    conn: Conn, buckets: Sequence[int], *, now: datetime, deduct_delay_seconds: int, limit: int = CHARGES_PER_PASS_MAX
 ) -> int:
     """Charge the priced stays of these buckets that have no charge yet; how many stays that were. Raises NoOpenDay."""
     stays = await charged.to_charge(conn, buckets, limit=limit)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from parkflow.charge.state import ATTEMPT, CHARGE, AttemptEvent, ChargeEvent
 from parkflow.db.conn import Conn, Row
@@ -13,8 +13,7 @@ from parkflow.kit.ids import bucket_of
 SQL = load(__file__)
 
 
-@dataclass(frozen=True, slots=True)
-class NewCharge:
+class NewCharge(NamedTuple):
     """Money that has become due. The id is the stay's, an adjustment's own, or for a deposit (no lot) the card's."""
 
     bucket: int

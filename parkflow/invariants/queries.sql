@@ -423,6 +423,29 @@ select (
          where g.gate_id is null or c.card_id is null
        );
 
+-- name: i19_what_a_row_names_is_there
+-- Cards, operators, lots, tariff versions and days are never deleted; stays, charges and transfers name them without foreign keys.
+select (
+        select count(*)
+          from stay s
+          left join card k on k.bucket = s.bucket and k.card_id = s.card_id and k.operator_id = s.operator_id
+          left join lot l on l.lot_id = s.lot_id
+          left join tariff_version v on v.operator_id = s.operator_id and v.sha256 = s.tariff_sha256
+         where k.card_id is null or l.lot_id is null or (s.tariff_sha256 is not null and v.sha256 is null)
+       ) + (
+        select count(*)
+          from charge c
+          left join card k on k.bucket = c.bucket and k.card_id = c.card_id
+          left join lot l on l.lot_id = c.lot_id
+          left join tariff_version v on v.operator_id = c.operator_id and v.sha256 = c.tariff_sha256
+         where k.card_id is null or (c.lot_id is not null and l.lot_id is null) or (c.tariff_sha256 is not null and v.sha256 is null)
+       ) + (
+        select count(*)
+          from ledger_transfer t
+          left join business_day d on d.operator_id = t.operator_id and d.day = t.business_day
+         where d.day is null
+       );
+
 -- name: i20_histories_have_no_gap
 -- Each recorded change begins in the state in which the one before it ended.
 select count(*)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
@@ -19,6 +19,8 @@ _POLL_SECONDS_REAL: Final = 0.5
 _IDLE_SECONDS_MAX: Final = 0.5
 _BACKOFF_SECONDS_FIRST: Final = 1
 _BACKOFF_SECONDS_MAX: Final = 60
+# A step that did so much in its last call has much to do; for less, a second round of questions costs more than it saves.
+_MUCH: Final = 1_000
 _SECOND_NS: Final = 1_000_000_000
 _LOG = logging.getLogger(__name__)
 
@@ -55,12 +57,15 @@ class Step:
     """One kind of due work. `work` does some of it and returns how much it did; 0 says that nothing is due.
 
     every: having found nothing, it rests for so long in business time (work that is dear to look for and may wait).
+    lanes: while there is much to do, the buckets of a call are shared out to so many calls at once, so that the
+    database works for one while we work for the other. Only for steps that keep to their buckets.
     """
 
     name: str
     kind: StepKind
     work: StepWork
     every: timedelta = timedelta()
+    lanes: int = 1
 
 
 @dataclass(slots=True)
@@ -96,6 +101,7 @@ class Rounds:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _failures: dict[str, _Failure] = field(default_factory=dict)
     _rests_until: dict[str, datetime] = field(default_factory=dict)
+    _did_last: dict[str, int] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Work until told to stop."""
@@ -157,12 +163,26 @@ class Rounds:
         if failure is not None and self.clock.monotonic_ns() < failure.not_before_ns:
             return None
         try:
-            done = await step.work(turn)
+            done = await self._in_lanes(step, turn)
         except Exception:
             self._note_failure(step)
             return None
         self._failures.pop(step.name, None)
+        self._did_last[step.name] = done
         return done
+
+    async def _in_lanes(self, step: Step, turn: Turn) -> int:
+        """How much was done. Every lane comes to its end before the failure of one is told."""
+        lanes = step.lanes if self._did_last.get(step.name, 0) >= _MUCH else 1
+        size = max(-(-len(turn.buckets) // lanes), 1)
+        parts = [
+            replace(turn, buckets=turn.buckets[start : start + size]) for start in range(0, len(turn.buckets), size)
+        ]
+        results = await asyncio.gather(*(step.work(part) for part in parts), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return sum(result for result in results if not isinstance(result, BaseException))
 
     def _note_failure(self, step: Step) -> None:
         failure = self._failures.setdefault(step.name, _Failure())

@@ -7,7 +7,7 @@ update. So a close waits for what is in flight, what comes later goes to the nex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from parkflow.core import Transfer
@@ -31,8 +31,7 @@ class NoOpenDay(ParkflowError):
     status = 503
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """A transfer with its place: whose bucket, which operator, what currency, and when it happened."""
 
     bucket: int

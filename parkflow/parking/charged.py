@@ -1,9 +1,8 @@
 """Handing stays on to be charged, and charged ones that were corrected to be adjusted: which, and noting that."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from parkflow.db.conn import Conn
 from parkflow.db.sql import load
@@ -11,9 +10,8 @@ from parkflow.db.sql import load
 _SQL: Final = load(__file__, "charged.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class PricedStay:
-    """A stay whose fee is known and above nothing."""
+class PricedStay(NamedTuple):
+    """A stay whose fee is known and above nothing; the fields in the order of the query's columns."""
 
     bucket: int
     stay_id: int
@@ -49,7 +47,7 @@ class CorrectedStay:
 
 async def to_charge(conn: Conn, buckets: Sequence[int], *, limit: int) -> list[PricedStay]:
     """Priced stays without a charge, oldest first."""
-    return [PricedStay(**row) for row in await conn.fetch(_SQL.to_charge, list(buckets), limit)]
+    return [PricedStay(*row.values()) for row in await conn.fetch(_SQL.to_charge, list(buckets), limit)]
 
 
 async def note_charged(conn: Conn, stays: Sequence[PricedStay], *, now: datetime) -> frozenset[int]:

@@ -161,8 +161,7 @@ def _priced(one: Rated, history: core.AccountHistory | None) -> PricedStay | Non
     except core.TariffError as error:
         _log.warning("stay %d cannot be priced: %s", stay.stay_id, error)
         return None
-    record = json.loads(fee.to_json())
-    return PricedStay(stay.bucket, stay.stay_id, sha256, tariff.tzdata_version, fee.fee_minor, record)
+    return PricedStay(stay.bucket, stay.stay_id, sha256, tariff.tzdata_version, fee.fee_minor, fee.to_json())
 
 
 def fee_of(one: Rated, history: core.AccountHistory | None) -> core.Fee:

@@ -75,13 +75,12 @@ on conflict (bucket, card_id) do update
 returning bucket, card_id;
 
 -- name: price_stays
--- $1 owner, $2 now, then per stay $3 bucket, $4 stay, $5 tariff, $6 tzdata version, $7 fee, $8 the fee's lines
+-- $1 owner, $2 now, then per stay $3 bucket, $4 stay, $5 tariff, $6 tzdata version, $7 fee, $8 the fee's lines as JSON text
 update stay s
    set state = 'priced', tariff_sha256 = p.sha256, tzdata_version = p.tzdata_version, fee_minor = p.fee_minor,
-       fee_lines = p.fee_lines, priced_at = $2
-  from unnest($3::smallint[], $4::bigint[], $5::bytea[], $6::text[], $7::bigint[], $8::jsonb[])
+       fee_lines = p.fee_lines::jsonb, priced_at = $2
+  from unnest($3::smallint[], $4::bigint[], $5::bytea[], $6::text[], $7::bigint[], $8::text[])
        as p (bucket, stay_id, sha256, tzdata_version, fee_minor, fee_lines),
        bucket_lease l
  where s.bucket = p.bucket and s.stay_id = p.stay_id and s.state = 'closed'
-   and l.bucket = p.bucket and l.owner = $1
-returning s.stay_id;
+   and l.bucket = p.bucket and l.owner = $1;

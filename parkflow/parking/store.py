@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from parkflow.db.conn import Conn
+from parkflow.db.conn import Conn, affected
 from parkflow.db.sql import load
 from parkflow.kit.ids import bucket_of
 from parkflow.parking import changes
@@ -27,9 +27,8 @@ class StayToInsert:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedStay:
-    """A stay that waits for its price."""
+class ClosedStay(NamedTuple):
+    """A stay that waits for its price; the fields in the order of the queries' columns."""
 
     bucket: int
     stay_id: int
@@ -55,16 +54,15 @@ class StayToQuote:
     state: StayState
 
 
-@dataclass(frozen=True, slots=True)
-class PricedStay:
-    """A stay with its fee: by which tariff, and line by line."""
+class PricedStay(NamedTuple):
+    """A stay with its fee: by which tariff, and line by line as the core wrote it (JSON)."""
 
     bucket: int
     stay_id: int
     tariff_sha256: bytes
     tzdata_version: str
     fee_minor: int
-    fee_lines: Any
+    fee_lines: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ async def closed_stays(
     # No bucket is below 0, so the first page begins before all stays, whatever the rest of its key.
     key = (-1, 0, EPOCH, 0) if after is None else (after.bucket, after.card_id, after.exit_at, after.stay_id)
     found = await conn.fetch(_SQL.closed_stays, owner, list(buckets), *key, stays_max)
-    return [ClosedStay(**dict(row.items())) for row in found]
+    return [ClosedStay(*row.values()) for row in found]
 
 
 async def stay_to_quote(
@@ -135,7 +133,7 @@ async def stay_to_quote(
 async def closed_of_card(conn: Conn, card: tuple[int, int], *, until: datetime) -> list[ClosedStay]:
     """Stays of a card (bucket, card id) that wait for their price and ended until then, in order of exit, then id."""
     found = await conn.fetch(_SQL.closed_of_card, *card, until)
-    return [ClosedStay(**dict(row.items())) for row in found]
+    return [ClosedStay(*row.values()) for row in found]
 
 
 async def histories(conn: Conn, cards: Sequence[tuple[int, int]]) -> dict[tuple[int, int], CardHistory]:
@@ -165,7 +163,7 @@ async def price_stays(conn: Conn, owner: str, priced: Sequence[PricedStay], now:
     """How many stays got their price now."""
     if not priced:
         return 0
-    done = await conn.fetch(
+    done = await conn.execute(
         _SQL.price_stays,
         owner,
         now,
@@ -176,7 +174,7 @@ async def price_stays(conn: Conn, owner: str, priced: Sequence[PricedStay], now:
         [stay.fee_minor for stay in priced],
         [stay.fee_lines for stay in priced],
     )
-    return len(done)
+    return affected(done)
 
 
 def _card_columns(cards: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
