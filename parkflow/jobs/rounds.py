@@ -19,7 +19,7 @@ _POLL_SECONDS_REAL: Final = 0.5
 _IDLE_SECONDS_MAX: Final = 0.5
 _BACKOFF_SECONDS_FIRST: Final = 1
 _BACKOFF_SECONDS_MAX: Final = 60
-# A step that did so much in its last call has much to do; for less, a second round of questions costs more than it saves.
+# A step that did so much in its last call has much to do; for less, a second round of questions is not worth it.
 _MUCH: Final = 1_000
 _SECOND_NS: Final = 1_000_000_000
 _LOG = logging.getLogger(__name__)

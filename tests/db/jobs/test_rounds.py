@@ -135,3 +135,49 @@ async def test_nobody_has_reached_an_instant_before_all_live_workers_have(pool: 
         assert await progress.reached(conn, wall=wall) == now - timedelta(minutes=1)
         # A worker that died no longer counts once its leases have run out.
         assert await progress.others_reached(conn, owner="a", instant=now, wall=wall + timedelta(minutes=2))
+
+
+class Lanes:
+    """Work that notes which buckets each call had and how many calls ran at once."""
+
+    def __init__(self, *amounts: int) -> None:
+        self.buckets: list[list[int]] = []
+        self.at_once = 0
+        self._running = 0
+        self._left = list(amounts)
+
+    async def work(self, turn: Turn) -> int:
+        self.buckets.append(list(turn.buckets))
+        self._running += 1
+        self.at_once = max(self.at_once, self._running)
+        await asyncio.sleep(0)
+        self._running -= 1
+        return self._left.pop(0) if self._left else 0
+
+
+async def test_buckets_are_shared_out_to_lanes_only_while_there_is_much_to_do(pool: Pool, clock: HeldClock) -> None:
+    lanes = Lanes(999, 1_000, 600, 399, 5)
+    rounds = rounds_of(pool, clock, Step("apply", StepKind.DAY_WORK, lanes.work, lanes=3))
+    rests = [await rounds.run_pass(clock.now()) for _ in range(4)]
+    whole, shared = [list(range(8))], [[0, 1, 2], [3, 4, 5], [6, 7]]
+    assert lanes.buckets == [*whole, *whole, *shared, *shared]
+    assert lanes.at_once == 3
+    assert rests == [False, False, False, True]
+
+
+async def test_a_failing_lane_fails_its_step_when_the_others_have_come_to_their_end(
+    pool: Pool, clock: HeldClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended: list[int] = []
+
+    async def work(turn: Turn) -> int:
+        if turn.buckets[0] == 0 and len(turn.buckets) < 8:
+            raise RuntimeError("this lane is broken")
+        await asyncio.sleep(0)
+        ended.append(turn.buckets[0])
+        return 1_000
+
+    rounds = rounds_of(pool, clock, Step("apply", StepKind.DAY_WORK, work, lanes=2))
+    assert [await rounds.run_pass(clock.now()) for _ in range(3)] == [False] * 3
+    assert ended == [0, 4]
+    assert caplog.text.count("step apply failed") == 1

@@ -1,5 +1,6 @@
 """A quote is the price that the stay gets if it ends then, and what it says of later exits is true of them too."""
 
+import json
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -113,8 +114,9 @@ def test_a_quote_is_the_price_that_the_stay_then_gets(name: str) -> None:
         found = Grounds(plain.stay, at, plain.assignments, plain.tariffs, waiting, settled.history)
         quoted, live = answer(found), priced(found, at)
         assert live is not None
-        assert quoted.record == live.fee_lines
-        assert quoted.quote_id == quote_id(live.stay_id, live.fee_lines)
+        record = json.loads(live.fee_lines)
+        assert quoted.record == record
+        assert quoted.quote_id == quote_id(live.stay_id, record)
         fees.add(live.fee_minor)
         said_of_later_exits(found, quoted, chance)
         # Nothing was used up by asking.
