@@ -1,6 +1,7 @@
 """Handing stays on to be charged, and charged ones that were corrected to be adjusted: which, and noting that."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
