@@ -2,6 +2,8 @@
 
 import ast
 import functools
+import gc
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ class Module:
     path: Path
     text: str
     tree: ast.Module
+    # All nodes of the tree: a dozen rules look at every one.
+    nodes: tuple[ast.AST, ...]
 
     @property
     def name(self) -> str:
@@ -27,7 +31,7 @@ class Module:
 
     def imports(self) -> Iterator[str]:
         """Every module or name that it imports, absolute: `parkflow.card.store`."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -36,34 +40,46 @@ class Module:
 
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         """All functions and methods."""
-        return (node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+        return (node for node in self.nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
     def docstrings(self) -> set[int]:
         """The ids of the constants that are docstrings."""
-        owners = [node for node in ast.walk(self.tree) if isinstance(node, ast.Module | ast.ClassDef)]
+        owners = [node for node in self.nodes if isinstance(node, ast.Module | ast.ClassDef)]
         bodies = [node.body for node in [*owners, *self.functions()]]
         return {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
 
 
-@functools.cache
 def modules(*folders: str) -> tuple[Module, ...]:
     """The Python files under `folders` (all of ours by default)."""
-    paths = sorted(path for folder in folders or OURS for path in (ROOT / folder).rglob("*.py"))
-    texts = [(path, path.read_text(encoding="utf-8")) for path in paths if "__pycache__" not in path.parts]
-    return tuple(Module(path, text, ast.parse(text)) for path, text in texts)
+    return tuple(module for folder in folders or OURS for module in _modules_under(folder))
 
 
 @functools.cache
-def text_files() -> tuple[Path, ...]:
+def _modules_under(folder: str) -> tuple[Module, ...]:
+    paths = sorted(path for path in (ROOT / folder).rglob("*.py") if "__pycache__" not in path.parts)
+    # Millions of nodes that all stay: the collector would look through them again and again and find nothing.
+    gc.collect()
+    gc.disable()
+    try:
+        return tuple(_parsed(path) for path in paths)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _parsed(path: Path) -> Module:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    return Module(path, text, tree, tuple(ast.walk(tree)))
+
+
+def text_files() -> Iterator[Path]:
     """Every file of ours that people read, golden vectors and results left out."""
-    return tuple(
-        path
-        for path in sorted(ROOT.rglob("*"))
-        if path.is_file()
-        and path.suffix in _TEXT_SUFFIXES
-        and not _FOREIGN & set(path.relative_to(ROOT).parts)
-        and not any(part.startswith(".") and part != ".ci" for part in path.relative_to(ROOT).parts[:-1])
-    )
+    for folder, inner, names in os.walk(ROOT):
+        # Not even entered: a built tree has more foreign files than ours by far.
+        inner[:] = [name for name in inner if name not in _FOREIGN and (name[0] != "." or name == ".ci")]
+        paths = [Path(folder) / name for name in names if name not in _FOREIGN]
+        yield from (path for path in paths if path.suffix in _TEXT_SUFFIXES)
 
 
 def query_files() -> list[Path]:

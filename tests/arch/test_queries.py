@@ -36,7 +36,7 @@ async def test_every_query_prepares_against_the_schema(dsn: str) -> None:
 def test_every_query_is_used_in_its_own_folder() -> None:
     used: dict[Path, set[str]] = defaultdict(set)
     for module in modules("parkflow"):
-        used[module.path.parent] |= {node.attr for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
+        used[module.path.parent] |= {node.attr for node in module.nodes if isinstance(node, ast.Attribute)}
         # A list of queries may be walked through as a whole, e.g. that of the invariants.
         if re.search(r"\bin (SQL|QUERIES|_SQL)\b|\bdict\((SQL|QUERIES)\)", module.text):
             used[module.path.parent].add("*")

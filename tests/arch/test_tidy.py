@@ -121,7 +121,7 @@ def test_a_rust_file_is_short() -> None:
 def test_names_say_something() -> None:
     def empty_names(module: Module) -> set[str]:
         defined = {module.path.stem, *(function.name for function in module.functions())}
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.ClassDef):
                 defined.add(node.name)
             elif isinstance(node, ast.arg):
@@ -142,7 +142,7 @@ def is_empty(name: str) -> bool:
 
 def test_only_the_clock_reads_the_clock() -> None:
     def readings(module: Module) -> list[str]:
-        calls = [node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+        calls = [node.func for node in module.nodes if isinstance(node, ast.Call)]
         named = [call for call in calls if isinstance(call, ast.Attribute) and isinstance(call.value, ast.Name)]
         return [ast.unparse(call) for call in named if ast.unparse(call) in CLOCK_CALLS]
 
@@ -153,7 +153,7 @@ def test_nothing_is_a_float() -> None:
     def lines_with_floats(module: Module) -> list[int]:
         return [
             node.lineno
-            for node in ast.walk(module.tree)
+            for node in module.nodes
             if (isinstance(node, ast.Constant) and isinstance(node.value, float))
             or (isinstance(node, ast.Name) and node.id in {"float", "Decimal"})
         ]
@@ -163,7 +163,7 @@ def test_nothing_is_a_float() -> None:
 
 def test_rules_divide_whole_numbers_only() -> None:
     def divisions(module: Module) -> bool:
-        return module.path.name in PURE_FILES and any(isinstance(node, ast.Div) for node in ast.walk(module.tree))
+        return module.path.name in PURE_FILES and any(isinstance(node, ast.Div) for node in module.nodes)
 
     assert offences(divisions, "parkflow") == {}
 
@@ -171,9 +171,7 @@ def test_rules_divide_whole_numbers_only() -> None:
 def test_sql_lives_in_query_files() -> None:
     def lines_with_sql(module: Module) -> list[int]:
         docstrings = module.docstrings()
-        texts = [
-            node for node in ast.walk(module.tree) if isinstance(node, ast.Constant) and id(node) not in docstrings
-        ]
+        texts = [node for node in module.nodes if isinstance(node, ast.Constant) and id(node) not in docstrings]
         return [node.lineno for node in texts if isinstance(node.value, str) and STATEMENT.match(node.value)]
 
     assert offences(lines_with_sql, but_not_in=SQL_ROOMS) == {}
