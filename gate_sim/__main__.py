@@ -5,6 +5,7 @@ import click
 from gate_sim.channel.cli import channel
 from gate_sim.fleet_command import fleet
 from gate_sim.gate_command import gate, post
+from gate_sim.exit_lane_command import queue
 from gate_sim.traffic import run
 
 
@@ -17,6 +18,7 @@ gate_sim.add_command(channel)
 gate_sim.add_command(fleet)
 gate_sim.add_command(gate)
 gate_sim.add_command(post)
+gate_sim.add_command(queue)
 gate_sim.add_command(run)
 
 

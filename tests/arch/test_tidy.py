@@ -20,6 +20,7 @@ CLOCK_ROOMS = {
     "parkflow/kit/clock.py": "the one reader of the system clock",
     "parkflow/api/metrics.py": "how long a request took is a figure, never a fact",
     "gate_sim/channel/": "the channel is another company's process with a clock of its own",
+    "gate_sim/exit_decision.py": "how long a decision took is a figure, never a fact",
     "parkflow/demo/": "elapsed seconds, shown to people",
     "bench/": "measures real time",
     "tests/": "tests may look at the real clock",
