@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     # Workers. One bucket a statement keeps each write on one shard of a distributed database.
     buckets_per_statement: Annotated[int, Field(gt=0, le=1024)] = 1024
     lease_seconds: Positive = 15
+    # How far a worker gives way to the API on one machine (nice, 0 to 19); on one of its own it changes nothing.
+    worker_niceness: Annotated[int, Field(ge=0, le=19)] = 10
     pool_size_max: Positive = 10
 
     # What one `parkflow serve` takes in at once. A body has the grace, and time for each byte that has come.

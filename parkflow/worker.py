@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -182,7 +183,12 @@ async def run_worker(services: Services, *, buckets_max: int, stop: asyncio.Even
 
 
 async def run_until_signal(services: Services, *, buckets_max: int) -> None:
-    """Work until SIGTERM or SIGINT; the step at hand is finished first."""
+    """Work until SIGTERM or SIGINT; the step at hand is finished first.
+
+    The process gives way to others on the same machine: a gate waits for the answer to its upload, and nobody waits for
+    a stay to be priced within the second.
+    """
+    os.nice(services.settings.worker_niceness)
     stop = asyncio.Event()
     # What is loaded now stays until the end.
     gc.freeze()
