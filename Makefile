@@ -15,6 +15,8 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
 # Nothing here is built twice with small changes, so traces for that would only cost time.
 export CARGO_INCREMENTAL ?= 0
+# Some containers forbid Python to keep what it compiled. A hundred processes would each compile it all again.
+unexport PYTHONDONTWRITEBYTECODE
 
 RUST_SOURCES := $(shell find core_rs -name target -prune -o -type f \( -name '*.rs' -o -name Cargo.toml \) -print) Cargo.toml Cargo.lock
 PACKAGES := .venv/.packages-installed
