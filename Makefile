@@ -58,10 +58,13 @@ lint: lint-rust lint-python  ## run the checks that need no server
 docs: $(EXTENSION)  ## draw docs/states.md from the state machines
 	@$(BIN)/python -m parkflow.statesdoc > docs/states.md
 
-lock:  ## write .ci/requirements.txt anew from pyproject.toml (needs uv)
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+lock:  ## write .ci/requirements.txt anew from pyproject.toml (needs uv), and .ci/pip.txt
 	@command -v uv > /dev/null || { echo 'uv is missing: pip install uv' >&2; exit 2; }
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
-		--no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file .ci/requirements.txt
+	$(LOCK) pyproject.toml --group dev --output-file .ci/requirements.txt
+	echo pip | $(LOCK) - --output-file .ci/pip.txt
 
 setup: $(EXTENSION)
 
@@ -96,7 +99,7 @@ test-python: $(EXTENSION)
 test-flow: $(EXTENSION)
 	@env -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest tests/flow
 
-$(PACKAGES): .ci/requirements.txt
+$(PACKAGES): .ci/requirements.txt .ci/pip.txt
 	@command -v $(PYTHON) > /dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 2; }
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$$($(PYTHON) --version) is too old: parkflow needs Python 3.11 or newer (make PYTHON=python3.12)" >&2; exit 2; }
@@ -104,7 +107,10 @@ $(PACKAGES): .ci/requirements.txt
 	echo 'setting up .venv …'
 	$(BIN)/python -c '' 2> /dev/null || $(PYTHON) -m venv --clear .venv \
 		|| { echo 'python3 has no venv module: install it (Debian: apt install python3-venv)' >&2; exit 2; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r .ci/requirements.txt
+	# Python 3.11 brings a pip that takes twice as long to find what is asked for.
+	for list in .ci/pip.txt .ci/requirements.txt; do
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r $$list
+	done
 	touch $@
 
 # Editable: Python files are used where they are, only a change of Rust or of the package's own settings builds again.
