@@ -3,9 +3,9 @@
 import click
 
 from gate_sim.channel.cli import channel
+from gate_sim.exit_lane_command import queue
 from gate_sim.fleet_command import fleet
 from gate_sim.gate_command import gate, post
-from gate_sim.exit_lane_command import queue
 from gate_sim.traffic import run
 
 

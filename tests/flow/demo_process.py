@@ -10,6 +10,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 170
+# A morning of the demo's day.
+SMALL = ("demo", "--stays=40", "--json")
 
 
 def environment(**variables: str) -> dict[str, str]:

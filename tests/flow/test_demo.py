@@ -14,10 +14,10 @@ import pytest
 
 from gate_sim.clock import VirtualClock
 from tests.embedded import temporary_data_dir
-from tests.flow.demo_process import LIMIT_SECONDS, command, environment, figures_of, run
+from tests.flow.demo_process import LIMIT_SECONDS, SMALL, command, environment, figures_of
 
-pytestmark = pytest.mark.timeout(LIMIT_SECONDS + 20)
-SMALL = ("demo", "--stays=40", "--json")
+# The first one waits for the wheel.
+pytestmark = pytest.mark.timeout(LIMIT_SECONDS + 600)
 HAPPENS = (
     "scans_duplicate",
     "scans_replayed",
@@ -46,14 +46,6 @@ MUST_BE_NOTHING = (
 # How the run went, not how it ended: a gate sends again what a killed API did not acknowledge, and an attempt whose
 # worker is killed is asked about by the next one whether or not the channel's answer would have been clear.
 ON_THE_WAY = {"elapsed_s", "scans_accepted", "scans_duplicate", "attempts_unknown_seen"}
-
-
-@pytest.fixture(scope="module")
-def quiet() -> dict[str, Any]:
-    """The figures of a run in which nobody is killed."""
-    done = run(*SMALL)
-    assert done.returncode == 0, done.stderr
-    return figures_of(done.stdout)
 
 
 @pytest.fixture
