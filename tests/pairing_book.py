@@ -14,6 +14,7 @@ from parkflow.parking.state import StayState
 GROUP = Group(7, 70, 700)
 NOON = datetime(2017, 10, 20, 16, tzinfo=UTC)
 FOREVER = NOON + timedelta(days=365)
+NO_TIME = timedelta()
 # (entry, exit, state, marks)
 Stays = set[tuple[datetime, datetime | None, str, frozenset[str]]]
 
@@ -40,7 +41,9 @@ class Book:
         waiting = [one for one in self.scans.values() if one.waits]
         first = min([one.first_at for one in waiting] + ([since] if since else []), default=FOREVER)
         aside = [
-            one for one in self.scans.values() if one.state == "rejected" and one.scanned_at >= first - REPEAT_WITHIN
+            one
+            for one in self.scans.values()
+            if one.state == "rejected" and one.at >= first - (REPEAT_WITHIN if one.reason != "repeated" else NO_TIME)
         ]
         with_end = any(one.direction == "exit" and terms.has_given_up(one.at) for one in waiting)
         timeline = Timeline(GROUP, self._window(first, with_end=with_end), [*waiting, *aside], terms, self.decisions)  # type: ignore[arg-type]

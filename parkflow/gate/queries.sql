@@ -211,14 +211,15 @@ select s.bucket, s.gate_id, s.epoch, s.seq, s.card_id, s.lot_id, s.direction, s.
  where s.state in ('received', 'held');
 
 -- name: scans_set_aside
--- Scans that repeated another one or found no entry, and may count after all among scans from $4 on (per group). $1 buckets, $2 cards,
--- $3 lots
+-- Scans that repeated another one or found no entry, and may count after all among scans from $4 on (per group); and exits that found no
+-- entry just before, which a scan may repeat. $1 buckets, $2 cards, $3 lots
 select s.bucket, s.gate_id, s.epoch, s.seq, s.card_id, s.lot_id, s.direction, s.scanned_at, s.state, s.reason, s.medium, s.earliest_at,
        s.latest_at
   from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[]) as k (bucket, card_id, lot_id, since)
   join scan s on s.bucket = k.bucket and s.card_id = k.card_id and s.lot_id = k.lot_id
-             and s.scanned_at >= k.since - interval '60 seconds'
- where s.state = 'rejected' and s.reason in ('repeated', 'missing_entry', 'rejected_by_operator');
+ where s.state = 'rejected' and s.reason in ('repeated', 'missing_entry', 'rejected_by_operator')
+   and coalesce(case s.direction when 'entry' then s.latest_at else s.earliest_at end, s.scanned_at)
+       >= k.since - case s.reason when 'repeated' then interval '0' else interval '60 seconds' end;
 
 -- name: apply_scans
 -- A scan that had another place leaves it. $1 owner, then per scan $2 bucket, $3 gate, $4 epoch, $5 seq, $6 stay

@@ -106,7 +106,9 @@ def _dissolved(group: Group, was: KnownStay) -> Change:
     repair = None
     if was.state in _OVER:
         repair = Repair.ENTRY_ARRIVED if was.entry.event is None else Repair.ENTRY_REPEATED
-    stay = PlannedStay(was.stay_id, was.entry, was.exit, StayState.VOID, was.marks, repair or Repair.ENTRY_REPEATED)
+    # Without a scan of its beginning it is found again by that of its end.
+    entry = was.entry if was.entry.event is not None or was.exit is None else StayEnd(None, was.exit.at)
+    stay = PlannedStay(was.stay_id, entry, was.exit, StayState.VOID, was.marks, repair or Repair.ENTRY_REPEATED)
     return Change(group, was, stay, repair)
 
 

@@ -7,11 +7,12 @@ select s.bucket, s.stay_id, s.card_id, s.operator_id, s.lot_id, s.fee_minor, s.c
  limit $2;
 
 -- name: note_charged
--- Only what still costs what it was read to cost. $1 bucket[], $2 stay_id[], $3 now, $4 fee[]
+-- Only what still costs what it was read to cost; besides priced stays only waived ones have a fee. Said like this, because `priced`
+-- would let the planner go through all that is to be charged for each row. $1 bucket[], $2 stay_id[], $3 now, $4 fee[]
 update stay s
    set charged_at = $3
   from unnest($1::smallint[], $2::bigint[], $4::bigint[]) as k (bucket, stay_id, fee_minor)
- where s.bucket = k.bucket and s.stay_id = k.stay_id and s.charged_at is null and s.state = 'priced' and s.fee_minor = k.fee_minor
+ where s.bucket = k.bucket and s.stay_id = k.stay_id and s.charged_at is null and s.state <> 'waived' and s.fee_minor = k.fee_minor
 returning s.stay_id;
 
 -- name: to_adjust
