@@ -1,7 +1,7 @@
 """The rows of one group as the stores keep them, in memory, for tests of the pure rules of pairing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -85,7 +85,7 @@ class Book:
                 or one.exit.at >= first - REPEAT_WITHIN
             )
             if one.entry.at >= begin and (near or one.entry.at >= first or with_end):
-                found.append(replace(one, scans=self._scans_of(one)))
+                found.append(one._replace(scans=self._scans_of(one)))
         return sorted(found, key=lambda one: (one.entry.at, one.stay_id))
 
     def _scans_of(self, stay: KnownStay) -> list[PairedScan]:
@@ -96,7 +96,7 @@ class Book:
         for closed in outcome.closed:
             was = self.stays[closed.stay_id]
             assert was.state is StayState.OPEN
-            self._put(replace(was, exit=closed.exit, state=StayState.CLOSED, marks=closed.marks))
+            self._put(was._replace(exit=closed.exit, state=StayState.CLOSED, marks=closed.marks))
         for change in outcome.changed:
             self._put(_stay(change.stay))
         for new in outcome.new:

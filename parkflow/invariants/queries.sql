@@ -479,8 +479,16 @@ select (
        );
 
 -- name: l01_no_work_is_left_lying
--- Liveness: what was due an hour ago and nobody did (scans, prices, charges, attempts that were never sent). $1 now
+-- Liveness: what was due an hour ago and nobody did (scans, prices, charges, attempts that were never sent, decisions), and corrections
+-- that the money did not follow, which may have waited for the bill of an unknown attempt. $1 now
 select (
+        select count(*) from stay_decision where applied_at is null and decided_at < $1::timestamptz - interval '1 hour'
+       ) + (
+        select count(*)
+          from stay s
+          join stay_correction c on c.bucket = s.bucket and c.stay_id = s.stay_id and c.number = s.corrections
+         where s.corrections > s.adjusted and s.charged_at is not null and c.corrected_at < $1::timestamptz - interval '26 hours'
+       ) + (
         select count(*) from scan where state = 'received' and received_at < $1::timestamptz - interval '1 hour'
        ) + (
         select count(*) from stay where state = 'closed' and created_at < $1::timestamptz - interval '1 hour'

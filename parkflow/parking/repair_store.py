@@ -10,7 +10,7 @@ from parkflow.gate.unpaired import Group, PairedScan, ScanKey
 from parkflow.kit.ids import bucket_of
 from parkflow.parking.changes import Change
 from parkflow.parking.doubt import Event
-from parkflow.parking.marks import Mark, Repair
+from parkflow.parking.marks import NO_MARKS, Mark, Repair
 from parkflow.parking.rules import Decision, KnownStay, StayEnd, Verdict
 from parkflow.parking.state import STAY, StayEvent, StayState
 from parkflow.parking.store import ClosedStay, end_columns
@@ -197,7 +197,7 @@ def _known(row: Row) -> KnownStay:
     assert entry is not None, "a stay has a beginning"
     leaving = _end(row, "exit")
     scans = [scan for scan in (_scan(row, "entry", entry), _scan(row, "exit", leaving)) if scan is not None]
-    marks = frozenset(Mark(mark) for mark in row["marks"])
+    marks = frozenset(map(Mark, row["marks"])) if row["marks"] else NO_MARKS
     return KnownStay(row["stay_id"], entry, leaving, StayState(row["state"]), row["version"], marks, scans)
 
 

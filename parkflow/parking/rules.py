@@ -7,7 +7,7 @@ changes them (`parking/changes.py`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -33,8 +33,7 @@ class StayEnd(NamedTuple):
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class KnownStay:
+class KnownStay(NamedTuple):
     """A stay that exists, with the scans of its ends where there are any."""
 
     stay_id: int
@@ -70,6 +69,9 @@ class Decision(NamedTuple):
     at: datetime | None
 
 
+NO_DECISIONS: Final[Mapping[int | Event, Sequence[Decision]]] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What the lot's policy says, and how much is known.
@@ -90,8 +92,7 @@ class Terms:
         return self.given_up_before is not None and at < self.given_up_before
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(NamedTuple):
     """What is known of one group.
 
     stays: those that a scan may change, in order of entry. scans: those that wait, and those put aside that may count
@@ -102,7 +103,7 @@ class Timeline:
     stays: Sequence[KnownStay]
     scans: Sequence[PairedScan]
     terms: Terms
-    decisions: Mapping[int | Event, Sequence[Decision]] = field(default_factory=dict)
+    decisions: Mapping[int | Event, Sequence[Decision]] = NO_DECISIONS
 
     def decided(self, subject: int | Event, *verdicts: Verdict) -> Decision | None:
         """The last decision of these kinds on a stay or a scan."""
@@ -125,12 +126,12 @@ class Walk:
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
-        known = [scan for stay in timeline.stays for scan in stay.scans]
+        scans = [scan for stay in timeline.stays for scan in stay.scans]
+        scans += timeline.scans
         rejected = {subject for subject in timeline.decisions if timeline.decided(subject, Verdict.REJECT)}
-        taking_part = {scan.event: scan for scan in (*known, *timeline.scans) if scan.event not in rejected}
-        self.scans: dict[Event, PairedScan] = taking_part
-        self.instants = instants(list(taking_part.values()))
-        self.refused = [scan for scan in timeline.scans if scan.event in rejected]
+        self.refused = [scan for scan in timeline.scans if scan.event in rejected] if rejected else []
+        self.scans: dict[Event, PairedScan] = {scan.event: scan for scan in scans if scan.event not in rejected}
+        self.instants = instants(list(self.scans.values()))
         self.held: list[PairedScan] = []
         self.sealed: list[KnownStay] = []
         self.pairing: core.Pairing
@@ -186,14 +187,17 @@ class Walk:
             following = next(entry for entry in entries if entry > here)
             if complete_to is None or complete_to >= following[0] or missing.event_id in decided:
                 continue
-            held = self._waiting_from(following) if self.scans[following[1]].waits else self._waiting_at(here)
-            if held:
-                self.held += held
-                return held
+            aside = self._unplaced_from(following) if self.scans[following[1]].waits else self._waiting_at(here)
+            if aside:
+                self.held += [scan for scan in aside if scan.waits]
+                return aside
         return []
 
-    def _waiting_from(self, following: tuple[datetime, Event]) -> list[PairedScan]:
-        return [scan for event, scan in self.scans.items() if scan.waits and self.order(event) >= following]
+    def _unplaced_from(self, following: tuple[datetime, Event]) -> list[PairedScan]:
+        # What counts for nothing may do so because of what is held now: it is not looked at, and stays as it is.
+        return [
+            scan for event, scan in self.scans.items() if scan.state != "applied" and self.order(event) >= following
+        ]
 
     def _waiting_at(self, here: tuple[datetime, Event]) -> list[PairedScan]:
         # What came after it is a stay already, so the late entry itself waits.
