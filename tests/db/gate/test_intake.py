@@ -59,7 +59,12 @@ class Door:
         async with self.services.pool.acquire() as conn:
             transaction = conn.transaction()
             await transaction.start()
-            await conn.execute("update gate_watermark set heartbeat_at = heartbeat_at")
+            # Whoever would write the same rows waits until it is known what became of these.
+            await conn.execute(
+                "insert into gate_watermark (bucket, gate_id, epoch, acked_seq, complete_to, heartbeat_at)"
+                " select w.bucket, w.gate_id, $1, 0, w.complete_to, w.heartbeat_at from gate_watermark w",
+                self.gates[0].epoch,
+            )
             tasks = [await self.send(self.gates[0]) for _ in range(2)]
             for _ in range(1_000):
                 if self.intake.waiting_scans == 0:
