@@ -4,19 +4,11 @@
 //! order, whose holder can make signatures on which verifiers differ, and PF-1 does not enrol them; and it refuses an R
 //! with a part of small order, which PF-1 takes, since a batch cannot tell it, and only the key's holder can make it.
 //! It also decodes keys with y ≥ p; those are of small order, or nobody can sign for them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
-
-mod golden;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::golden::signatures::{crafted, published, speccheck, Crafted, Triple};
 use ed25519_dalek::{Signature, VerifyingKey as DalekKey};
-use golden::signatures::{crafted, published, speccheck, Crafted, Triple};
 use parkflow_core::ed25519::{verify, VerifyingKey};
 
 fn pf1(triple: &Triple) -> bool {

@@ -1,24 +1,15 @@
 //! The engine against the tick meter on random tariffs and stays over the whole language.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
-
-mod random_tariff;
-mod tick_meter;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
 use std::thread;
 
+use crate::random_tariff::compare::difference;
+use crate::random_tariff::coverage::Coverage;
+use crate::random_tariff::{cases, columns, shrink, Case, Dice};
+use crate::tick_meter::misreading::Misreading;
+use crate::tick_meter::Oracle;
 use parkflow_core::tariff::Tariff;
-use random_tariff::compare::difference;
-use random_tariff::coverage::Coverage;
-use random_tariff::{cases, columns, shrink, Case, Dice};
-use tick_meter::misreading::Misreading;
-use tick_meter::Oracle;
 
 /// How many (tariff, stay) pairs are compared; `bench/area_tariffs_oracle.py` asks for many more.
 const PAIRS: &str = "PARKFLOW_TARIFF_PAIRS";

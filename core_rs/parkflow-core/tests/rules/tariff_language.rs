@@ -1,10 +1,4 @@
 //! The language of tariffs: when a tariff is valid, short forms that are written out, templates, and refusals.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
 
 use parkflow_core::tariff::{PriceError, Stay, Tariff, TariffError};
 

@@ -6,21 +6,12 @@
 //! exit, the items of the shorter stay are the first ones of the longer stay; a cap lowers an item by what came before it alone,
 //! never below nothing (so lists of falling limits belong to the class); and minimum, rounding, vouchers, tax, the lowest of some
 //! plans, payments and chains keep the order of fees. Why it is needed: the tariffs named below, where a longer stay costs less.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
 
-mod random_tariff;
-mod tick_meter;
-
+use crate::random_tariff::columns::priced;
+use crate::random_tariff::{cases, Case, Dice, OneStay};
+use crate::tick_meter::read::items;
 use parkflow_core::tariff::{Fee, History, LineKind, PriceError, Stay, Tariff, Terms};
-use random_tariff::columns::priced;
-use random_tariff::{cases, Case, Dice, OneStay};
 use serde_json::{json, Value};
-use tick_meter::read::items;
 
 const TARIFFS: usize = 500;
 const NOON_S: i64 = 1_792_497_600;

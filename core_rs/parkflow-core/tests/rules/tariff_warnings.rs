@@ -1,10 +1,4 @@
 //! Warnings about valid tariffs: which they are, and that none is a false alarm.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
 
 use std::collections::BTreeSet;
 

@@ -1,17 +1,9 @@
 //! PF-1 where verifiers of the world disagree: small order, mixed order, other encodings, crafted batches.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
 
-mod golden;
-
+use crate::golden::coefficients;
 use curve25519_dalek::constants::EIGHT_TORSION;
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
-use golden::coefficients;
 use parkflow_core::ed25519::{verify_equations, Equation, KeyRefusal, VerifyingKey};
 use proptest::prelude::*;
 use sha2::{Digest, Sha512};

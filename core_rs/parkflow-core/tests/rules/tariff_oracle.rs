@@ -1,21 +1,11 @@
 //! The fast meter against a slow one that looks at every tick, on random stays around changes of clocks, weeks and seasons.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
 
-mod golden;
-mod random_tariff;
-mod tick_meter;
-
-use golden::{json, rows, string};
+use crate::golden::{json, rows, string};
+use crate::random_tariff::Dice;
+use crate::tick_meter::{Account, Oracle, Refused};
 use parkflow_core::tariff::{History, PriceError, Stay, Tariff, Terms};
-use random_tariff::Dice;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use tick_meter::{Account, Oracle, Refused};
 
 const DAY_S: i64 = 86_400;
 

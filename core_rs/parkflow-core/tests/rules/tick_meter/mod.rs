@@ -2,7 +2,6 @@
 //!
 //! It shares nothing with the engine but the types of its questions: it reads the JSON text itself, asks `jiff` for the local
 //! time tick by tick, charges unit by unit and applies caps item by item.
-#![allow(dead_code, reason = "each test file asks for a part of it")]
 
 pub mod caps;
 pub mod feature;

@@ -1,14 +1,6 @@
 //! Pairing of scans and constructors of transfers: the shared vectors, and what must hold for all scans and transfers.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
 
-mod golden;
-
-use golden::{json, number, rows, string};
+use crate::golden::{json, number, rows, string};
 use parkflow_core::ledger::{check_batch, BatchError, Transfer, TransferError};
 use parkflow_core::stay::{pair_groups, pair_scans, Direction, EventId, Pairing, Scan, DEBOUNCE_MS};
 use proptest::prelude::*;
@@ -113,7 +105,7 @@ proptest! {
     #[test]
     fn the_order_of_arrival_never_matters(scans in scans(), seed in any::<u64>()) {
         let mut shuffled = scans.clone();
-        let mut next = golden::coefficients(seed);
+        let mut next = crate::golden::coefficients(seed);
         for index in (1..shuffled.len()).rev() {
             let mut buffer = [0; 8];
             next(&mut buffer);

@@ -1,14 +1,6 @@
 //! Signed lot QRs: the vectors that Rust and Python share, and what must hold for every text.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
 
-mod golden;
-
-use golden::{hex, hex_exact, json, number, rows, string};
+use crate::golden::{hex, hex_exact, json, number, rows, string};
 use parkflow_core::ed25519::{public_key, Purpose, VerifyingKey};
 use parkflow_core::lotqr::{
     read_lot_qr, sign_lot_qr, verify_lot_qr, LotQr, LotQrFields, LotQrPurpose, LotQrRefusal, LOT_QR_BYTES,

@@ -1,17 +1,9 @@
 //! A batch answers for each signature what the single check answers: every vector, at every place, for 1,000 seeds.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
-
-mod golden;
 
 use std::ops::Range;
 
-use golden::coefficients;
-use golden::signatures::{crafted, published, rfc8032, rfc9421, sign_input, speccheck, wycheproof, Triple};
+use crate::golden::coefficients;
+use crate::golden::signatures::{crafted, published, rfc8032, rfc9421, sign_input, speccheck, wycheproof, Triple};
 use parkflow_core::ed25519::{verify_equations, Equation, VerifyingKey};
 
 /// Other coefficients for each: a verdict that needs luck shows itself. Without the cofactor, a leftover of order 8

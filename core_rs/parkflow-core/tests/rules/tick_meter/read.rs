@@ -13,7 +13,6 @@ pub const SCALE: i128 = 256 * 81 * 625 * 49 * 11 * 13 * 17 * 19 * 23;
 const LONG_S: i64 = i64::MAX / 4;
 
 pub struct Sheet {
-    pub id: String,
     pub zone: TimeZone,
     pub step_s: i64,
     pub entry_up: bool,
@@ -45,7 +44,6 @@ pub struct Leave {
 }
 
 pub struct Plan {
-    pub id: String,
     pub condition: Condition,
     pub grace: Option<(i64, bool)>,
     pub free: Option<(i64, bool)>,
@@ -337,7 +335,6 @@ fn plan(value: &Value, tariff_id: &str, named: &Named) -> Plan {
             .map(|(place, one)| cap(one, value, format!("{tariff_id} {id} {place}"), named))
             .collect(),
         least: price(&value["min"]),
-        id,
     }
 }
 
@@ -424,7 +421,6 @@ impl Sheet {
             round_to: i128::from(round["to"].as_i64().unwrap_or(1)),
             round_mode: round["mode"].as_str().unwrap_or("half_up").to_owned(),
             grain_s: grain_s(value, "", 60),
-            id,
         }
     }
 }

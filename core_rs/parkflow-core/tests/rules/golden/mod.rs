@@ -1,5 +1,4 @@
 //! Reads the vectors that Rust and Python share.
-#![allow(dead_code, reason = "each test file reads a part of it")]
 
 pub mod signatures;
 

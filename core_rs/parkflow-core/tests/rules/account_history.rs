@@ -1,10 +1,4 @@
 //! The history of an account as text, in records of fees, and after forgetting: the next fees are the same.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
 
 use parkflow_core::tariff::{History, Stay, Tariff, Terms, HISTORY_BYTES_MAX};
 use proptest::prelude::*;

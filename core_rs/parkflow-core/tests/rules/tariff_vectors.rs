@@ -1,14 +1,6 @@
 //! Tariffs: the shared cases, texts that are refused, and what must hold for every tariff and stay.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
 
-mod golden;
-
-use golden::{json, number, rows, string};
+use crate::golden::{json, number, rows, string};
 use parkflow_core::tariff::{
     History, Payment, PriceError, Stay, Tariff, TariffError, Terms, Voucher, VoucherKind, TEXT_BYTES_MAX,
 };

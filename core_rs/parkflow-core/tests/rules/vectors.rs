@@ -1,18 +1,10 @@
 //! The vectors that Rust and Python share: codes, Ed25519 under PF-1, Base45.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
-
-mod golden;
 
 use core::num::NonZeroUsize;
 use std::collections::HashSet;
 
-use golden::signatures::{sign_input, speccheck, wycheproof};
-use golden::{coefficients, hex, hex_exact, json, number, rows, string};
+use crate::golden::signatures::{sign_input, speccheck, wycheproof};
+use crate::golden::{coefficients, hex, hex_exact, json, number, rows, string};
 use parkflow_core::code::{
     decode_base45, decode_code, encode_base45, encode_code, issue_credential, make_code, open_subject, seal_subject,
     verify_code, verify_codes, CredentialFields, IssuerKey, KeySet, Policy, Reason, ReplayCache, ReplayMemory,

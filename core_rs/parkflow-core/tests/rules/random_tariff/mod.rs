@@ -1,5 +1,4 @@
 //! Random valid tariffs and stays for them, all from one seed, and the comparison of the engine with the tick meter.
-#![allow(dead_code, reason = "each test file asks for a part of it")]
 
 pub mod columns;
 pub mod compare;

@@ -1,17 +1,9 @@
 //! Bundles and deny filters: the golden file, and what must hold for every content and for bytes that are none.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
-
-mod golden;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use golden::{hex, hex_exact, json, number, rows};
+use crate::golden::{hex, hex_exact, json, number, rows};
 use parkflow_core::bundle::{
     open_bundle, seal_bundle, BundleContent, BundleRefusal, Denial, DenyFilter, DenyIndex, ExitDenied, FilterName,
     KeyRecord, Lane, LaneDirection, Lot, RiskOutcome, RiskRule, FILTER_HEADER_BYTES,
@@ -154,7 +146,7 @@ fn a_filter_over_a_million_subjects_is_small_misses_none_and_hits_few_others() {
     let subject = |number: u64| {
         // AES output in life; here splitmix64's, which is as even.
         let mut bytes = [0; 16];
-        golden::coefficients(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))(&mut bytes);
+        crate::golden::coefficients(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))(&mut bytes);
         bytes
     };
     let members: Vec<_> = (0..1_000_000).map(subject).collect();

@@ -1,5 +1,4 @@
 //! Templates of tariffs: what a text takes from another one, and which templates are refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use parkflow_core::tariff::{Tariff, TariffError};
 

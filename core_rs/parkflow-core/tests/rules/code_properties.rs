@@ -1,16 +1,8 @@
 //! What must hold for every code, and for all bytes that are none.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
-
-mod golden;
 
 use core::num::NonZeroUsize;
 
-use golden::coefficients;
+use crate::golden::coefficients;
 use parkflow_core::code::{
     decode_base45, decode_code, encode_base45, encode_code, issue_credential, make_code, open_subject, seal_subject,
     verify_code, verify_codes, Code, CredentialCache, CredentialFields, IssuerKey, KeySet, NothingDenied, NothingSeen,

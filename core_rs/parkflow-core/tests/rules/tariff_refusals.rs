@@ -1,10 +1,4 @@
 //! What a refused tariff text is told, and that no text takes long to refuse.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
 
 use std::time::Instant;
 
