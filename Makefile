@@ -87,9 +87,10 @@ lint-python: $(EXTENSION)
 test-rust: $(PACKAGES)
 	@env -u MAKEFLAGS -u MFLAGS cargo test --locked --package parkflow-core --package parkflow-gate --package parkflow-gate-c --quiet
 
-# A short search from the seeds, always the same one; low priority, as other tests wait for answers.
+# A short search from the seeds, always the same one (`make bench ONLY=fuzz` has the long one); low priority, as other
+# tests wait for answers.
 test-fuzz: $(PACKAGES)
-	@env -u MAKEFLAGS -u MFLAGS nice $(BIN)/python -m bench.fuzz --seconds 30 --fresh --seed 1
+	@env -u MAKEFLAGS -u MFLAGS nice $(BIN)/python -m bench.fuzz --seconds 14 --fresh --seed 1
 
 # A test that builds the wheel must not look for this make's job slots, which pytest does not pass on.
 test-python: $(EXTENSION)
