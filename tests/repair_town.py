@@ -75,7 +75,30 @@ class RepairTown:
                 latest,
             )
             await self._event(conn, gate_id or self.world.gate_id, seq, minute, direction, medium)
+            if medium == "plate":
+                await self._sighting(conn, driver, gate_id or self.world.gate_id, seq, minute, direction)
         return seq
+
+    async def _sighting(
+        self, conn: Conn, driver: Driver, gate_id: int, seq: int, minute: float, direction: str
+    ) -> None:
+        """What a scan by plate was before it was known whose it is."""
+        await conn.execute(
+            "insert into sighting (bucket, gate_id, epoch, seq, sighting_id, operator_id, lot_id, direction, medium,"
+            " seen_sealed, scanned_at, received_at, state, reason, card_id, decided_at, decided_by)"
+            " values ($1, $2, $3, $4, $4, $5, $6, $7, 'plate', 'sealed', $8, $9, 'matched', 'test', $10, $9, 'rule')"
+            " on conflict do nothing",
+            bucket_of(gate_id),
+            gate_id,
+            EPOCH,
+            seq,
+            self.world.operator_id,
+            self.world.lot_id,
+            direction,
+            self.at(minute),
+            self.world.now,
+            driver.card_id,
+        )
 
     async def _event(self, conn: Conn, gate_id: int, seq: int, minute: float, direction: str, medium: str) -> None:
         """The evidence of the scan."""

@@ -27,4 +27,6 @@ mod tariff_refusals;
 mod tariff_templates;
 mod tariff_vectors;
 mod tariff_warnings;
+mod upload_judgements;
+mod uploads;
 mod vectors;

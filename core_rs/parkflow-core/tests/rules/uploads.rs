@@ -1,16 +1,8 @@
 //! Reading of uploads: the vectors that Rust and Python share, bodies of strangers, and what must hold of every chain.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
-
-mod golden;
 
 use std::collections::BTreeMap;
 
-use golden::{hex, json, rows, string};
+use crate::golden::{hex, json, rows, string};
 use parkflow_core::upload::{chain_sha256, read_upload, Upload, UploadError, UploadRefusal, CHAIN_BEGIN};
 use proptest::prelude::*;
 use serde_json::{json, Value};

@@ -1,16 +1,8 @@
 //! Judging of uploads: codes by the keys and rules of their own gate, all in one batch, and what counts as a passage.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
-)]
-
-mod golden;
 
 use core::num::NonZeroUsize;
 
-use golden::{coefficients, json, rows, string};
+use crate::golden::{coefficients, json, rows, string};
 use parkflow_core::bundle::{ExitDenied, LaneDirection};
 use parkflow_core::code::{
     encode_code, issue_credential, make_code, seal_subject, verify_codes, verify_shown_codes, CredentialCache,
