@@ -19,6 +19,7 @@ from typing import Final
 import click
 
 from bench import overload
+from bench.apply_speed import measure_apply
 from bench.load import meters, rivals
 from bench.load.backlog import Drain, drain
 from bench.load.cards import Cards, cards_path, make_cards
@@ -111,7 +112,7 @@ class Journals:
 @area("ingest")
 def measure() -> Figures:
     """The whole course: pgbench, closed loop, a minute of open loop, the backlog, pgbench, bare inserts, overload."""
-    return run(FULL) | overload.figures()
+    return run(FULL) | overload.figures() | measure_apply()
 
 
 def run(course: Course) -> Figures:
