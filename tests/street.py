@@ -159,9 +159,12 @@ async def enrol(conn: Conn, services: Services, operator_id: int, now: datetime)
     return Driver(card_id, code_secret, issued.credential)
 
 
-async def forged_driver(conn: Conn, services: Services, operator_id: int, now: datetime) -> Driver:
-    """Someone who has the issuer's secrets and makes credentials that were never issued."""
-    _, card_id = await seed.driver_with_card(conn, services.vault, operator_id=operator_id)
+async def forged_driver(
+    conn: Conn, services: Services, operator_id: int, now: datetime, *, card_id: int | None = None
+) -> Driver:
+    """Someone who has the issuer's secrets and makes credentials that were never issued, of a new card or of one."""
+    if card_id is None:
+        _, card_id = await seed.driver_with_card(conn, services.vault, operator_id=operator_id)
     key = await credential_keys.ensure_issuer_key(conn, services.vault, operator_id, now=now)
     signer = credential_keys.open_signer(services.vault, key)
     code_secret = secrets.token_bytes(32)

@@ -181,7 +181,7 @@ class _Answer:
 
 def _passed_through(refusal: ParkflowError) -> HTTPException:
     # The framework passes only its own exceptions through while it reads a body.
-    return HTTPException(refusal.status, refusal.message, headers=retry_after(refusal.status))
+    return HTTPException(refusal.status, refusal.message, headers=retry_after(refusal))
 
 
 def _refusal(headers: Headers) -> ParkflowError | None:

@@ -65,15 +65,15 @@ def problem(
     return JSONResponse(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def retry_after(status: int) -> dict[str, str]:
+def retry_after(error: ParkflowError) -> dict[str, str]:
     """The header that tells when to try again, where that helps."""
-    return {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else {}
+    seconds = error.retry_after_seconds or (_RETRY_AFTER_SECONDS if error.status == 503 else None)
+    return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 def problem_of(error: ParkflowError) -> JSONResponse:
     """The problem document of a refusal."""
-    seconds = error.retry_after_seconds or (_RETRY_AFTER_SECONDS if error.status == 503 else None)
-    headers = {} if seconds is None else {"Retry-After": str(seconds)}
+    headers = retry_after(error)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return problem(status=error.status, code=error.code, detail=error.message, headers=headers)

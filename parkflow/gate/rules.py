@@ -28,7 +28,6 @@ KNOWN_RESULTS: Final = frozenset(
 # Why a gate's word stops counting until a person has looked.
 CONFLICTING: Final = "conflict"
 CHAIN_BROKEN: Final = "chain_broken"
-JOURNAL_WENT_BACK: Final = "journal_went_back"
 
 # As much as a code may be off by its clocks: below it a gate's clock is as good as its drivers' phones.
 CLOCK_TRUSTED_MS: Final = 30_000

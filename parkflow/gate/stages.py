@@ -4,7 +4,6 @@ from typing import Final
 
 from prometheus_client import Counter, Histogram
 
-READ: Final = "read"
 PARSE: Final = "parse"
 WAIT: Final = "wait"
 LOOK_UP: Final = "look_up"
@@ -15,7 +14,7 @@ ANSWER: Final = "answer"
 
 STAGE_SECONDS: Final = Histogram(
     "parkflow_ingest_stage_seconds",
-    "Time of one stage: read, parse, wait and answer of one upload; look_up, verify, insert and commit of one flush.",
+    "Time of one stage: parse, wait and answer of one upload; look_up, verify, insert and commit of one flush.",
     ["stage"],
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )

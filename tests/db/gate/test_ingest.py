@@ -344,3 +344,11 @@ async def test_an_event_that_was_altered_later_shows_in_the_chain(street: Street
     async with street.pool.acquire() as conn:
         await conn.execute("update gate_event set content_sha256 = sha256('other') where seq = 2")
     assert await broken_links() == 1
+
+
+async def test_the_number_of_a_real_credential_does_not_make_a_forged_one_ours(street: Street) -> None:
+    driver = await street.driver()
+    async with tx(street.pool) as conn:
+        forger = await forged_driver(conn, street.services, street.operator_id, street.now, card_id=driver.card_id)
+    assert results(await street.pass_entry(forger)) == ["rejected:unissued_credential"]
+    assert await street.count("scan") == 0
