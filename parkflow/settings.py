@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     lease_seconds: Positive = 15
     # How far a worker gives way to the API on one machine (nice, 0 to 19); on one of its own it changes nothing.
     worker_niceness: Annotated[int, Field(ge=0, le=19)] = 10
+    # For how long stays and charges may wait while live uploads need the database; 0: never.
+    worker_gives_way_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
     pool_size_max: Positive = 10
 
     # What one `parkflow serve` takes in at once. A body has the grace, and time for each byte that has come.

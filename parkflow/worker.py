@@ -22,10 +22,11 @@ from parkflow.charge import service as charges
 from parkflow.cutoff import service as cutoff
 from parkflow.db.conn import Conn
 from parkflow.db.tx import in_tx
-from parkflow.gate import bundle
+from parkflow.gate import bundle, pressure
 from parkflow.jobs import progress
 from parkflow.jobs.lease import ALL_BUCKETS, Leases, new_owner
 from parkflow.jobs.rounds import Rounds, Step, StepKind, Turn
+from parkflow.jobs.way import Way
 from parkflow.kit.errors import ParkflowError
 from parkflow.notice import service as notices
 from parkflow.notice.sender import LogSender
@@ -133,6 +134,8 @@ async def _send_notices(services: Services, turn: Turn) -> int:
 
 # One lane waits for Postgres while the other computes; more would only wait for each other on the machines we know.
 _LANES: Final = {"apply": 2, "charge": 2}
+# What follows from scans in bulk: the gates whose scans they are wait for an answer, and nobody for these.
+_MAY_WAIT: Final = frozenset({"match_sightings", "apply", "give_up", "charge", "adjust"})
 
 STEPS: Final[Sequence[tuple[str, StepKind, ServiceStep, timedelta]]] = (
     # Before the stays: what a sighting turns out to be is a scan like any other.
@@ -160,6 +163,11 @@ async def _idle(services: Services, turn: Turn) -> frozenset[str]:
         return due.STEPS - await due.due_steps(conn, owner=turn.owner, buckets=turn.buckets, now=turn.now)
 
 
+async def _is_pressed(services: Services) -> bool:
+    async with services.pool.acquire() as conn:
+        return await pressure.is_pressed(conn, wall=services.clock.wall())
+
+
 async def run_worker(services: Services, *, buckets_max: int, stop: asyncio.Event) -> None:
     """Work until `stop` is set; holds at most `buckets_max` buckets, so that several workers share all of them."""
     owner = new_owner()
@@ -169,11 +177,13 @@ async def run_worker(services: Services, *, buckets_max: int, stop: asyncio.Even
         clock=services.clock,
         owner=owner,
         steps=[
-            Step(name, kind, partial(work, services), every, _LANES.get(name, 1)) for name, kind, work, every in STEPS
+            Step(name, kind, partial(work, services), every, _LANES.get(name, 1), name in _MAY_WAIT)
+            for name, kind, work, every in STEPS
         ],
         held=lambda: leases.buckets if leases.are_valid(services.clock.wall()) else [],
         buckets_per_call=services.settings.buckets_per_statement,
         idle=partial(_idle, services),
+        way=Way(services.clock, partial(_is_pressed, services), services.settings.worker_gives_way_seconds),
         stop=stop,
     )
     async with _tended(services, leases, buckets_max):

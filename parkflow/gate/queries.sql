@@ -267,3 +267,11 @@ select distinct s.bucket, s.card_id, s.lot_id
   join unnest($3::bigint[], $4::timestamptz[]) as p (lot_id, scanned_before) on p.lot_id = s.lot_id
  where s.bucket = any ($2::smallint[]) and s.state = 'held' and s.reason = 'awaiting_entry'
    and coalesce(s.earliest_at, s.scanned_at) < p.scanned_before;
+
+-- name: press
+-- Of several processes the word that holds longest counts. $1 until, in real time
+update ingest_pressure set pressed_until = $1 where pressed_until < $1;
+
+-- name: is_pressed
+-- $1 real time
+select pressed_until > $1 from ingest_pressure;

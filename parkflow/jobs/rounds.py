@@ -10,6 +10,7 @@ from typing import Final
 
 from parkflow.db.conn import Pool
 from parkflow.jobs import progress
+from parkflow.jobs.way import Way
 from parkflow.kit.clock import Clock, FileClock
 
 # A virtual clock is moved by a simulation that waits for us; real time needs no haste.
@@ -59,6 +60,7 @@ class Step:
     every: having found nothing, it rests for so long in business time (work that is dear to look for and may wait).
     lanes: while there is much to do, the buckets of a call are shared out to so many calls at once, so that the
     database works for one while we work for the other. Only for steps that keep to their buckets.
+    may_wait: it stands back while something that cannot wait needs the database.
     """
 
     name: str
@@ -66,16 +68,18 @@ class Step:
     work: StepWork
     every: timedelta = timedelta()
     lanes: int = 1
+    may_wait: bool = False
 
 
 @dataclass(slots=True)
 class _Tally:
     done: int = 0
     failed: int = 0
+    waiting: int = 0
 
     @property
     def rested(self) -> bool:
-        return not self.done and not self.failed
+        return not self.done and not self.failed and not self.waiting
 
 
 @dataclass(slots=True)
@@ -88,7 +92,8 @@ class _Failure:
 class Rounds:
     """Runs the steps over the buckets that this process holds; `stop` ends it after the step at hand.
 
-    held: the buckets held now. buckets_per_call: how many a step is given at once. idle: which steps to leave out.
+    held: the buckets held now. buckets_per_call: how many a step is given at once. idle: which steps to leave out. way:
+    when steps that may wait do so; None: never.
     """
 
     pool: Pool
@@ -98,6 +103,7 @@ class Rounds:
     held: Callable[[], Sequence[int]]
     buckets_per_call: int
     idle: Idle = nothing_known
+    way: Way | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _failures: dict[str, _Failure] = field(default_factory=dict)
     _rests_until: dict[str, datetime] = field(default_factory=dict)
@@ -119,10 +125,14 @@ class Rounds:
         day_end = await self._run_all(StepKind.DAY_END, now) if day_work.rested else _Tally()
         side_work = await self._run_all(StepKind.SIDE_WORK, now)
         tallies = (day_work, day_end, side_work)
-        if any(tally.failed for tally in tallies) and not any(tally.done for tally in tallies):
-            # Nothing but failing steps is left, and their back-off is counted in seconds.
+        if any(tally.failed or tally.waiting for tally in tallies) and not any(tally.done for tally in tallies):
+            # Nothing is left but steps that fail, whose back-off is counted in seconds, and such as wait for others.
             await self._pause(_POLL_SECONDS_REAL)
-        return all(tally.rested for tally in tallies) and not self.stop.is_set()
+        if not all(tally.rested for tally in tallies) or self.stop.is_set():
+            return False
+        if self.way is not None:
+            self.way.note_caught_up()
+        return True
 
     async def _run_all(self, kind: StepKind, now: datetime) -> _Tally:
         tally = _Tally()
@@ -131,14 +141,17 @@ class Rounds:
         for step in self.steps:
             if step.kind is not kind or self.stop.is_set() or now < self._rests_until.get(step.name, now):
                 continue
-            before = tally.done + tally.failed
+            before = tally.done + tally.failed + tally.waiting
             for turn, idle_here in zip(turns, idle, strict=True):
                 if step.name in idle_here:
+                    continue
+                if step.may_wait and self.way is not None and await self.way.is_given():
+                    tally.waiting += 1
                     continue
                 result = await self._run_step(step, turn)
                 tally.done += result or 0
                 tally.failed += result is None
-            if step.every and tally.done + tally.failed == before:
+            if step.every and tally.done + tally.failed + tally.waiting == before:
                 self._rests_until[step.name] = now + step.every
         return tally
 
