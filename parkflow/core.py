@@ -214,6 +214,11 @@ def decode_code(text: str) -> Code:
 # `SubjectKeys`; `unopened_row` the genuine codes, whatever became of them, whose subject opens to no possible card;
 # `sighting_*` the scans by plate, ticket or hand that were let through. Whether an event or a code was seen before is
 # not known here.
+# `Judged.event_columns(of_upload)` and `passage_columns(of_upload, places=None)` are columns for a statement, a text or
+# bytes each, since an object for each value costs more than the rest of keeping it: first the numbers of `of_upload`
+# (one tuple an upload, as an array literal each), then of events `seq`, `content_sha256`, `chain_sha256` (32 bytes a
+# row), `at_ms`, `direction`, `medium`, `content`, `gate_verdict`, `result` (joined by U+001F); of passages `bucket`,
+# `seq`, `card_id`, `direction`, `at_ms`, `code_id` (16 bytes a row), `serial`, `code_key` (32 bytes a row).
 
 # --- Bundles and gates ----------------------------------------------------------------------------------------------
 

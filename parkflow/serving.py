@@ -18,6 +18,7 @@ from parkflow.app import create_app
 from parkflow.db import migrate
 from parkflow.db.pool import connected
 from parkflow.kit.clock import clock_from_environment
+from parkflow.kit.collector import settle_collector
 from parkflow.kit.errors import ParkflowError
 from parkflow.servers import Servers, embedded_servers
 from parkflow.services import open_services
@@ -86,6 +87,7 @@ async def _serve(
             backlog=_BACKLOG,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
+        settle_collector()
         server = _Server(config, announce=lambda: announce(_address(listener)))
         await server.serve(sockets=[listener])
 

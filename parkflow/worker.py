@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -27,6 +26,7 @@ from parkflow.jobs import progress
 from parkflow.jobs.lease import ALL_BUCKETS, Leases, new_owner
 from parkflow.jobs.rounds import Rounds, Step, StepKind, Turn
 from parkflow.jobs.way import Way
+from parkflow.kit.collector import settle_collector
 from parkflow.kit.errors import ParkflowError
 from parkflow.notice import service as notices
 from parkflow.notice.sender import LogSender
@@ -38,8 +38,6 @@ from parkflow.views import due
 
 # How soon a worker that has room takes over what another one left.
 _LOOK_SECONDS: Final = 1
-# A pass makes a hundred thousand objects and no cycle; looking for cycles after each 700 took a fifth of its time.
-_GC_THRESHOLD: Final = 100_000
 _LOG = logging.getLogger(__name__)
 ServiceStep = Callable[[Services, Turn], Awaitable[int]]
 
@@ -200,9 +198,7 @@ async def run_until_signal(services: Services, *, buckets_max: int) -> None:
     """
     os.nice(services.settings.worker_niceness)
     stop = asyncio.Event()
-    # What is loaded now stays until the end.
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD)
+    settle_collector()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

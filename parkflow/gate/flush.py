@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from parkflow import core
-from parkflow.gate.rules import bounds_ms, clock_doubt
+from parkflow.gate.rules import ClockDoubt, bounds_ms, clock_doubt
 from parkflow.gate.store import Gate
 
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,12 +53,14 @@ class Flush:
     received: Sequence[Received]
     judged: core.Judged
     spans: Sequence[range] = field(init=False)
+    _doubts: Sequence[ClockDoubt | None] = field(init=False)
 
     def __post_init__(self) -> None:
         ends = [0]
         for one in self.received:
             ends.append(ends[-1] + one.upload.count)
         object.__setattr__(self, "spans", [range(*pair) for pair in pairwise(ends)])
+        object.__setattr__(self, "_doubts", [_doubt(one) for one in self.received])
 
     @property
     def count(self) -> int:
@@ -74,42 +76,35 @@ class Flush:
         one = self.received[self.judged.upload[row]]
         return EventKey(one.gate.bucket, one.gate.gate_id, one.upload.epoch, self.judged.seq[row])
 
-    def per_row(self, of_upload: Sequence[int]) -> list[int]:
-        """A value of each upload, for each of its rows."""
-        return [value for value, span in zip(of_upload, self.spans, strict=True) for _ in span]
+    def fresh(self, old: Set[int]) -> list[bool] | None:
+        """Which rows are new, given those that are not; None: all."""
+        return [row not in old for row in range(self.count)] if old else None
 
-    def fresh(self, inserted: Set[tuple[int, int, int]]) -> list[bool] | None:
-        """Which rows were new, given the (gate, epoch, seq) that were inserted; None: all. Of equal keys the first."""
-        if len(inserted) == self.count:
-            return None
-        left = set(inserted)
-        fresh = []
-        for row in range(self.count):
-            key = self.key(row)[1:]
-            fresh.append(key in left)
-            left.discard(key)
-        return fresh
+    @property
+    def has_doubts(self) -> bool:
+        """Whether some gate's clock is not trusted."""
+        return any(self._doubts)
 
     def doubts_ms(self, rows: Sequence[int]) -> tuple[list[int | None], list[int | None]]:
         """Between which instants each scan really was; nothing where the gate's clock is trusted."""
-        doubts = [
-            clock_doubt(
-                gate_at_ms=one.upload.gate_at_ms,
-                received_at_ms=one.received_at_ms,
-                offset_ms=one.upload.offset_ms,
-                last_sync_ms=one.upload.last_sync_ms,
-            )
-            for one in self.received
-        ]
-        if not any(doubts):
+        if not self.has_doubts:
             nothing: list[int | None] = [None] * len(rows)
             return nothing, nothing
         earliest: list[int | None] = []
         latest: list[int | None] = []
         for row in rows:
-            one, doubt = self.received[self.judged.upload[row]], doubts[self.judged.upload[row]]
+            one, doubt = self.received[self.judged.upload[row]], self._doubts[self.judged.upload[row]]
             at_ms = self.judged.at_ms[row]
             bounds = None if doubt is None else bounds_ms(at_ms, doubt, received_at_ms=one.received_at_ms)
             earliest.append(None if bounds is None else bounds[0])
             latest.append(None if bounds is None else bounds[1])
         return earliest, latest
+
+
+def _doubt(one: Received) -> ClockDoubt | None:
+    return clock_doubt(
+        gate_at_ms=one.upload.gate_at_ms,
+        received_at_ms=one.received_at_ms,
+        offset_ms=one.upload.offset_ms,
+        last_sync_ms=one.upload.last_sync_ms,
+    )

@@ -141,13 +141,9 @@ async def _keep_passages(conn: Conn, flush: Flush, fresh: Sequence[bool] | None,
     judged = flush.judged
     places = [place for place, row in enumerate(judged.passage_row) if fresh is None or fresh[row]]
     through = [place for place in places if results[judged.passage_row[place]] == ACCEPTED]
-    inserted = await scan_store.insert_scans(conn, flush, through)
+    left = await scan_store.insert_scans(conn, flush, through)
     unissued = [row for row in judged.unopened_row if fresh is None or fresh[row]]
-    rest = places
-    if len(inserted) == len(through) == len(places):
-        rest = []
-    elif inserted:
-        rest = [place for place in places if flush.key(judged.passage_row[place]) not in inserted]
+    rest = left if len(through) == len(places) else sorted({*places} - {*through} | {*left})
     if rest:
         issued = await credential_keys.were_issued(conn, [_whose(judged, place) for place in rest])
         unissued += [judged.passage_row[place] for place, ours in zip(rest, issued, strict=True) if not ours]

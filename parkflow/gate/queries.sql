@@ -20,19 +20,31 @@ values ($1, $2, 0, 0, $3, $3)
 on conflict (bucket, gate_id, epoch) do nothing;
 
 -- name: insert_events
--- Gates resend until they are told; the key makes that harmless. The rows come sorted by it, so that two transactions with common
--- events wait for each other in one order; of two rows with one key the first counts. $1 received at, then per event $2 bucket,
--- $3 gate, $4 epoch, $5 seq, $6 content hash, $7 chain hash, $8 scanned at in unix milliseconds, $9 direction, $10 medium,
--- $11 content, $12 the gate's verdict, $13 ours
-insert into gate_event (bucket, gate_id, epoch, seq, content_sha256, chain_sha256, scanned_at, direction, medium, content,
-                        gate_verdict, verdict, received_at)
-select e.bucket, e.gate_id, e.epoch, e.seq, e.content_sha256, e.chain_sha256,
-       timestamptz 'epoch' + e.at_ms * interval '1 millisecond', e.direction, e.medium, e.content::jsonb, e.gate_verdict, e.verdict, $1
-  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bytea[], $8::bigint[], $9::text[],
-              $10::text[], $11::text[], $12::text[], $13::text[])
-       as e (bucket, gate_id, epoch, seq, content_sha256, chain_sha256, at_ms, direction, medium, content, gate_verdict, verdict)
-on conflict (bucket, gate_id, epoch, seq) do nothing
-returning gate_id, epoch, seq;
+-- The places, from 1, of rows that are not new. Gates resend until they are told; the key makes that harmless. The rows come sorted by
+-- it, so that two transactions with common events wait for each other in one order; of two rows with one key the first counts.
+-- Columns are texts (core.Judged.event_columns): array literals, texts joined by U+001F, hashes one after another. $1 received at, $2 how
+-- many rows, then per event $3 bucket, $4 gate, $5 epoch, $6 seq, $7 content hash, $8 chain hash, $9 scanned at in unix milliseconds,
+-- $10 direction, $11 medium, $12 content, $13 the gate's verdict, $14 ours
+with inserted as (
+    insert into gate_event (bucket, gate_id, epoch, seq, content_sha256, chain_sha256, scanned_at, direction, medium, content,
+                            gate_verdict, verdict, received_at)
+    select e.bucket, e.gate_id, e.epoch, e.seq, substr($7::bytea, 32 * e.place::integer - 31, 32),
+           substr($8::bytea, 32 * e.place::integer - 31, 32), timestamptz 'epoch' + e.at_ms * interval '1 millisecond', e.direction,
+           e.medium, e.content::jsonb, e.gate_verdict, e.verdict, $1
+      from unnest($3::text::smallint[], $4::text::bigint[], $5::text::bigint[], $6::text::bigint[], $9::text::bigint[],
+                  string_to_array($10, E'\x1f'), string_to_array($11, E'\x1f'), string_to_array($12, E'\x1f'),
+                  string_to_array($13, E'\x1f'), string_to_array($14, E'\x1f'))
+           with ordinality as e (bucket, gate_id, epoch, seq, at_ms, direction, medium, content, gate_verdict, verdict, place)
+    on conflict (bucket, gate_id, epoch, seq) do nothing
+    returning gate_id, epoch, seq
+)
+select k.place
+  from (
+       select n.*, row_number() over (partition by n.gate_id, n.epoch, n.seq order by n.place) as nth
+         from unnest($4::text::bigint[], $5::text::bigint[], $6::text::bigint[]) with ordinality as n (gate_id, epoch, seq, place)
+       ) as k
+ where (select count(*) from inserted) < $2::integer
+   and (k.nth > 1 or not exists (select from inserted i where i.gate_id = k.gate_id and i.epoch = k.epoch and i.seq = k.seq));
 
 -- name: event_hashes
 -- What is kept under these keys. $1 bucket, $2 gate, $3 epoch, $4 seq
@@ -49,23 +61,36 @@ select c.bucket, c.gate_id, c.epoch, c.seq, c.content_sha256, c.content::jsonb, 
 on conflict (bucket, gate_id, epoch, seq, content_sha256) do nothing;
 
 -- name: insert_scans
--- The code's own id decides: of two passages with one code only the first becomes a scan. The join lets in only what was issued: a
--- stolen issuer key makes credentials that verify, and only this tells them from ours. $1 received at, then per scan $2 bucket, $3 gate,
--- $4 epoch, $5 seq, $6 card, $7 operator, $8 lot, $9 direction, $10 scanned at in unix milliseconds, $11 earliest, $12 latest (the same;
--- null where the clock was not in doubt), $13 code id, $14 serial, $15 code key
-insert into scan (bucket, gate_id, epoch, seq, card_id, operator_id, lot_id, direction, scanned_at, earliest_at, latest_at, code_id,
-                  serial, state, received_at)
-select s.bucket, s.gate_id, s.epoch, s.seq, s.card_id, s.operator_id, s.lot_id, s.direction,
-       timestamptz 'epoch' + s.at_ms * interval '1 millisecond', timestamptz 'epoch' + s.earliest_ms * interval '1 millisecond',
-       timestamptz 'epoch' + s.latest_ms * interval '1 millisecond', s.code_id, s.serial, 'received', $1
-  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[],
-              $10::bigint[], $11::bigint[], $12::bigint[], $13::bytea[], $14::bigint[], $15::bytea[])
-       as s (bucket, gate_id, epoch, seq, card_id, operator_id, lot_id, direction, at_ms, earliest_ms, latest_ms, code_id, serial, code_key)
-  join credential c on c.bucket = s.bucket and c.card_id = s.card_id and c.serial = s.serial and c.code_key = s.code_key
- -- In one order for every writer, so that two never wait for each other; of one code the first passage counts.
- order by s.bucket, s.code_id, s.at_ms, s.gate_id, s.epoch, s.seq
-on conflict (bucket, code_id) do nothing
-returning gate_id, epoch, seq;
+-- The places, from 1, of rows that became no scan. The code's own id decides: of two passages with one code only the first becomes a
+-- scan. The join lets in only what was issued: a stolen issuer key makes credentials that verify, and only this tells them from ours.
+-- Columns are texts (core.Judged.passage_columns), as for events. $1 received at, $2 how many rows, then per passage $3 gate, $4 epoch,
+-- $5 operator, $6 lot, $7 bucket, $8 seq, $9 card, $10 direction, $11 scanned at in unix milliseconds, $12 code id, $13 serial,
+-- $14 code key; $15 earliest, $16 latest (as arrays; null where no clock is in doubt)
+with inserted as (
+    insert into scan (bucket, gate_id, epoch, seq, card_id, operator_id, lot_id, direction, scanned_at, earliest_at, latest_at, code_id,
+                      serial, state, received_at)
+    select s.bucket, s.gate_id, s.epoch, s.seq, s.card_id, s.operator_id, s.lot_id, s.direction,
+           timestamptz 'epoch' + s.at_ms * interval '1 millisecond', timestamptz 'epoch' + s.earliest_ms * interval '1 millisecond',
+           timestamptz 'epoch' + s.latest_ms * interval '1 millisecond', s.code_id, s.serial, 'received', $1
+      from (
+           select p.*, substr($12::bytea, 16 * p.place::integer - 15, 16) as code_id
+             from unnest($3::text::bigint[], $4::text::bigint[], $5::text::bigint[], $6::text::bigint[], $7::text::smallint[],
+                         $8::text::bigint[], $9::text::bigint[], string_to_array($10, E'\x1f'), $11::text::bigint[],
+                         $13::text::bigint[], $15::bigint[], $16::bigint[])
+                  with ordinality as p (gate_id, epoch, operator_id, lot_id, bucket, seq, card_id, direction, at_ms, serial,
+                                        earliest_ms, latest_ms, place)
+           ) as s
+      join credential c on c.bucket = s.bucket and c.card_id = s.card_id and c.serial = s.serial
+                       and c.code_key = substr($14::bytea, 32 * s.place::integer - 31, 32)
+     -- In one order for every writer, so that two never wait for each other; of one code the first passage counts.
+     order by s.bucket, s.code_id, s.at_ms, s.gate_id, s.epoch, s.seq
+    on conflict (bucket, code_id) do nothing
+    returning gate_id, epoch, seq
+)
+select k.place
+  from unnest($3::text::bigint[], $4::text::bigint[], $8::text::bigint[]) with ordinality as k (gate_id, epoch, seq, place)
+ where (select count(*) from inserted) < $2::integer
+   and not exists (select from inserted i where i.gate_id = k.gate_id and i.epoch = k.epoch and i.seq = k.seq);
 
 -- name: insert_replays
 -- $1 received at, then per scan $2 bucket, $3 gate, $4 epoch, $5 seq, $6 card, $7 lot, $8 code id, $9 scanned at in unix milliseconds

@@ -3,35 +3,19 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from parkflow.db.conn import Conn, Row
+from parkflow.db.conn import Conn
 from parkflow.db.sql import load
 from parkflow.gate.flush import EventKey, Flush
 
 _SQL = load(__file__)
-Named = tuple[int, int, int]
-"""(gate, epoch, seq)."""
 
 
-async def insert_events(conn: Conn, flush: Flush) -> frozenset[Named]:
-    """The events that were new."""
-    judged = flush.judged
-    inserted = await conn.fetch(
-        _SQL.insert_events,
-        _arrived(flush),
-        flush.per_row([one.gate.bucket for one in flush.received]),
-        flush.per_row([one.gate.gate_id for one in flush.received]),
-        flush.per_row([one.upload.epoch for one in flush.received]),
-        judged.seq,
-        judged.content_sha256,
-        judged.chain_sha256,
-        judged.at_ms,
-        judged.direction,
-        judged.medium,
-        judged.content,
-        judged.gate_verdict,
-        judged.result,
-    )
-    return frozenset(_named(row) for row in inserted)
+async def insert_events(conn: Conn, flush: Flush) -> frozenset[int]:
+    """Insert those that are new; the rows of those that are not, of two with one key the second."""
+    of_upload = [(one.gate.bucket, one.gate.gate_id, one.upload.epoch) for one in flush.received]
+    columns = flush.judged.event_columns(of_upload)
+    old = await conn.fetch(_SQL.insert_events, _arrived(flush), flush.count, *columns)
+    return frozenset(row["place"] - 1 for row in old)
 
 
 async def event_hashes(conn: Conn, keys: Sequence[EventKey]) -> Mapping[EventKey, tuple[bytes, bytes | None]]:
@@ -51,33 +35,20 @@ async def insert_conflicts(conn: Conn, flush: Flush, rows: Sequence[int]) -> Non
     )
 
 
-async def insert_scans(conn: Conn, flush: Flush, places: Sequence[int]) -> frozenset[EventKey]:
-    """The passages whose code was new and whose credential was issued; `places` are those among the judged passages."""
+async def insert_scans(conn: Conn, flush: Flush, places: Sequence[int]) -> list[int]:
+    """Make scans of the passages at these places; those whose code was not new or whose credential was never issued.
+
+    The places are those among the judged passages, here and in the answer.
+    """
     if not places:
-        return frozenset()
+        return []
     judged = flush.judged
-    rows = [judged.passage_row[place] for place in places]
-    gates = [flush.gate(row) for row in rows]
-    keys = [flush.key(row) for row in rows]
-    inserted = await conn.fetch(
-        _SQL.insert_scans,
-        _arrived(flush),
-        [judged.passage_bucket[place] for place in places],
-        *_columns(keys)[1:],
-        [judged.passage_card_id[place] for place in places],
-        [gate.operator_id for gate in gates],
-        [gate.lot_id for gate in gates],
-        [judged.direction[row] for row in rows],
-        [judged.at_ms[row] for row in rows],
-        *flush.doubts_ms(rows),
-        [judged.passage_code_id[place] for place in places],
-        [judged.passage_serial[place] for place in places],
-        [judged.passage_code_key[place] for place in places],
-    )
-    if len(inserted) == len(keys):
-        return frozenset(keys)
-    by_name = {key[1:]: key for key in keys}
-    return frozenset(by_name[_named(row)] for row in inserted)
+    of_upload = [(one.gate.gate_id, one.upload.epoch, one.gate.operator_id, one.gate.lot_id) for one in flush.received]
+    chosen = None if len(places) == len(judged.passage_row) else places
+    columns = judged.passage_columns(of_upload, chosen)
+    doubts = flush.doubts_ms([judged.passage_row[place] for place in places]) if flush.has_doubts else (None, None)
+    left = await conn.fetch(_SQL.insert_scans, _arrived(flush), len(places), *columns, *doubts)
+    return [places[row["place"] - 1] for row in left]
 
 
 async def insert_replays(conn: Conn, flush: Flush, places: Sequence[int]) -> None:
@@ -105,10 +76,6 @@ async def contiguous_seq(conn: Conn, first: EventKey, events_max: int) -> tuple[
         _SQL.contiguous_seq, first.bucket, first.gate_id, first.epoch, first.seq - 1, events_max
     )
     return None if found is None else (found["seq"], found["chain_sha256"])
-
-
-def _named(row: Row) -> Named:
-    return row["gate_id"], row["epoch"], row["seq"]
 
 
 def _arrived(flush: Flush) -> datetime:

@@ -1,5 +1,6 @@
 //! Binding of `parkflow_core::upload`: bodies in, uploads and columns of judged scans out.
 
+mod columns;
 mod judged;
 mod post;
 
@@ -13,6 +14,7 @@ use pyo3::types::{PyBytes, PyList};
 use crate::code::{all_cores, CredentialCache};
 use crate::ed25519::fill_from_os;
 use crate::errors::{coded_error, coded_error_type};
+use columns::Columns;
 use judged::Judged;
 use post::{SubjectKeys, UploadPost};
 
@@ -150,12 +152,14 @@ fn judge_uploads(
 ) -> PyResult<Judged> {
     let verified = cache.map(|cache| &cache.0);
     let threads = threads.unwrap_or_else(all_cores);
-    let judgement = py.detach(|| {
+    let (judgement, columns) = py.detach(|| {
         let posted: Vec<_> = uploads
             .iter()
             .map(|(upload, post)| (&upload.get().core, post.get().core()))
             .collect();
-        upload::judge_uploads(&posted, now_ms, verified, threads, &mut fill_from_os)
+        let judgement = upload::judge_uploads(&posted, now_ms, verified, threads, &mut fill_from_os);
+        let columns = Columns::new(&judgement, uploads.len());
+        (judgement, columns)
     });
-    Judged::new(py, &judgement)
+    Judged::new(py, &judgement, columns)
 }

@@ -225,3 +225,62 @@ def test_uploads_together_are_judged_like_each_alone(codes: list[list[str]]) -> 
     flat = [text for texts in codes for text in texts]
     verdicts = core.verify_codes(flat, [NOON_S] * len(flat), keys=KEYS, policy=POLICY)
     assert [result.removeprefix("rejected:") for result in together.result] == [verdict.name for verdict in verdicts]
+
+
+def numbers_of(column: str | bytes) -> list[int]:
+    assert isinstance(column, str)
+    return [int(number) for number in column.strip("{}").split(",")]
+
+
+def texts_of(column: str | bytes) -> list[str]:
+    assert isinstance(column, str)
+    return column.split("\x1f")
+
+
+def parts_of(column: str | bytes, size: int) -> list[bytes]:
+    assert isinstance(column, bytes)
+    return [column[start : start + size] for start in range(0, len(column), size)]
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=8), min_size=1, max_size=5))
+def test_columns_for_a_statement_say_what_the_lists_say_whatever_was_shown(shown: list[str]) -> None:
+    first = upload([scan(seq, code=text or " ") for seq, text in enumerate(shown, start=1)])
+    second = upload([scan(9, code=GOOD), scan(10, code="\x1f,{}\"\\'", verdict="no_bundle")])
+    judged = core.judge_uploads([(first, post()), (second, post())], now_ms=NOON_MS)
+    bucket, gate, seq, content, chain, at_ms, *texts = judged.event_columns([(1, 2**62), (1_023, -5)])
+    assert numbers_of(bucket) == [1] * len(shown) + [1_023] * 2
+    assert numbers_of(gate) == [2**62] * len(shown) + [-5] * 2
+    assert (numbers_of(seq), numbers_of(at_ms)) == (judged.seq, judged.at_ms)
+    assert (parts_of(content, 32), parts_of(chain, 32)) == (judged.content_sha256, judged.chain_sha256)
+    expected = [judged.direction, judged.medium, judged.content, judged.gate_verdict, judged.result]
+    assert [texts_of(column) for column in texts] == expected
+
+
+def test_columns_of_passages_are_those_of_the_places_in_their_order() -> None:
+    first = upload([scan(1, code=GOOD), scan(2, code=FORGED), scan(3, code=code(77, serial=5), direction="exit")])
+    second = upload([scan(9, code=code(78, serial=2**63 - 1), at_ms=NOON_MS + 1)])
+    judged = core.judge_uploads([(first, post()), (second, post())], now_ms=NOON_MS)
+    assert judged.passage_row == [0, 2, 3]
+    of_upload = [(4,), (8,)]
+    for places in (None, [0, 1, 2], [2, 0]):
+        chosen = [0, 1, 2] if places is None else places
+        gate, bucket, seq, card, direction, at_ms, code_id, serial, key = judged.passage_columns(of_upload, places)
+        rows = [judged.passage_row[place] for place in chosen]
+        assert numbers_of(gate) == [of_upload[judged.upload[row]][0] for row in rows]
+        assert numbers_of(bucket) == [judged.passage_bucket[place] for place in chosen]
+        assert numbers_of(seq) == [judged.seq[row] for row in rows]
+        assert numbers_of(card) == [judged.passage_card_id[place] for place in chosen]
+        assert texts_of(direction) == [judged.direction[row] for row in rows]
+        assert numbers_of(at_ms) == [judged.at_ms[row] for row in rows]
+        assert parts_of(code_id, 16) == [judged.passage_code_id[place] for place in chosen]
+        assert numbers_of(serial) == [judged.passage_serial[place] for place in chosen]
+        assert parts_of(key, 32) == [judged.passage_code_key[place] for place in chosen]
+
+
+def test_columns_of_other_uploads_or_passages_are_refused() -> None:
+    judged = core.judge_uploads([(upload([scan(1, code=GOOD)]), post())], now_ms=NOON_MS)
+    for of_upload in ([], [(1,), (2,)]):
+        with pytest.raises(ValueError, match="as many numbers"):
+            judged.event_columns(of_upload)
+    with pytest.raises(IndexError, match="no passage"):
+        judged.passage_columns([(1,)], [1])
