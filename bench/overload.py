@@ -1,7 +1,7 @@
-"""Overload: gates that offer several times what the service takes, for half a minute, and how soon all is as before.
+"""Overload: gates that offer three times what the service takes, for half a minute, and how soon all is as before.
 
-Gates here read no Retry-After: each refused batch is offered again at once. What counts is how much is still taken in
-meanwhile, and how long after the last of it a batch takes no longer than before.
+Gates here read no Retry-After: each refused batch is offered again as soon as that makes three times the capacity. What
+counts is how much is still taken in meanwhile, and how long after the last of it a batch takes no longer than before.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Course:
     usual_in_flight: int
     usual_seconds: float
     overload_seconds: float
-    pause_seconds: float
+    overload_factor: float
 
 
 FULL: Final = Course(
@@ -55,19 +55,17 @@ FULL: Final = Course(
     usual_in_flight=16,
     usual_seconds=10,
     overload_seconds=30,
-    pause_seconds=0.5,
+    overload_factor=3,
 )
 
 
 class _Impatient(Sender):
     """Gates that do not wait as they are asked to."""
 
-    def __init__(self, base_url: str, *, pause_seconds: float) -> None:
-        super().__init__(base_url, seed=_SEED)
-        self._pause_seconds = pause_seconds
+    pause_seconds = 0.0
 
     async def _pause(self, seconds: float) -> None:
-        await asyncio.sleep(min(seconds, self._pause_seconds))
+        await asyncio.sleep(self.pause_seconds)
 
 
 def figures(course: Course = FULL) -> Figures:
@@ -89,7 +87,7 @@ async def _found(home: Home, course: Course) -> Town:
 async def _measure(home: Home, course: Course, waiting: deque[Upload], epoch: int) -> Figures:
     environment = {"PARKFLOW_DATA_DIR": str(home.data_dir)}
     async with running(home.data_dir, environment, with_worker=False) as service:
-        sender = _Impatient(service.url, pause_seconds=course.pause_seconds)
+        sender = _Impatient(service.url, seed=_SEED)
         try:
             usual, begun, ended = await closed_loop(
                 sender, waiting, in_flight=course.usual_in_flight, seconds=course.usual_seconds
@@ -97,6 +95,7 @@ async def _measure(home: Home, course: Course, waiting: deque[Upload], epoch: in
             capacity = usual.per_second(begun, ended)
             # One gate has one batch under way, so all gates at once are all that can be offered.
             gates = 2 * course.size.lots
+            sender.pause_seconds = gates * _SCANS / (course.overload_factor * capacity)
             flood, begun, ended = await closed_loop(sender, waiting, in_flight=gates, seconds=course.overload_seconds)
             recovered = await _recovered(sender, waiting, usual, ended)
         finally:

@@ -44,11 +44,9 @@ class Settings(BaseSettings):
     # Gates and codes.
     upload_interval_seconds: Positive = 60
     scan_batch_max: Positive = 2_000
-    body_bytes_max: Positive = 1024 * 1024
-    request_age_max_seconds: Positive = 60
+    body_bytes_max: Annotated[int, Field(gt=0, le=8 * 1024 * 1024)] = 1024 * 1024
+    request_age_max_seconds: Annotated[int, Field(gt=0, le=600)] = 60
     code_refresh_seconds: Positive = 15
-    code_age_max_seconds: Positive = 30
-    clock_skew_seconds: Positive = 30
     credential_lifetime_minutes: Annotated[int, Field(gt=0, le=72 * 60)] = 24 * 60
     bundle_interval_seconds: Positive = 60
     # Verified credentials that the service keeps in memory, about 300 bytes each: a day of a city's cards.

@@ -13,7 +13,6 @@ from parkflow.kit.clock import Clock
 from parkflow.kit.errors import ParkflowError
 from parkflow.settings import Settings
 
-BODY_BYTES_MAX: Final = 1 << 20
 # A client that is refused may not have read the answer yet, and closing a connection with unread bytes in it would
 # destroy the answer on its way: so much more is read and thrown away.
 LINGER_BYTES_MAX: Final = 1 << 20
@@ -76,7 +75,7 @@ class Bounds:
         body = _Body(scope, receive, self._settings, self._clock, self._room)
         answer = _Answer(body, send)
         try:
-            if (refusal := _refusal(headers)) is not None:
+            if (refusal := _refusal(headers, bytes_max=self._settings.body_bytes_max)) is not None:
                 await problem_of(refusal)(scope, body, answer)
             else:
                 await self._app(scope, body, answer)
@@ -107,7 +106,7 @@ class _Body:
             return message
         count = len(message.get("body", b""))
         self._received += count
-        if self._received > BODY_BYTES_MAX:
+        if self._received > self._settings.body_bytes_max:
             raise _passed_through(BodyTooLarge())
         self._hold(count)
         self.is_complete = not message.get("more_body", False)
@@ -184,13 +183,13 @@ def _passed_through(refusal: ParkflowError) -> HTTPException:
     return HTTPException(refusal.status, refusal.message, headers=retry_after(refusal))
 
 
-def _refusal(headers: Headers) -> ParkflowError | None:
+def _refusal(headers: Headers, *, bytes_max: int) -> ParkflowError | None:
     if len(headers.getlist("host")) > 1:
         # Two readers of one request may take different ones of the two.
         return HostUnclear()
     if headers.get("content-encoding", "identity").lower() != "identity":
         return EncodedBody()
     length = headers.get("content-length", "0")
-    if length.isascii() and length.isdigit() and int(length[:20]) > BODY_BYTES_MAX:
+    if length.isascii() and length.isdigit() and int(length[:20]) > bytes_max:
         return BodyTooLarge()
     return None

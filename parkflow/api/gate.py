@@ -97,7 +97,7 @@ async def upload_scans(signed: Signed, services: Given, intake: Uploads, now: No
     failpoint("ingest.read")
     clock = services.clock
     begun_ns = clock.monotonic_ns()
-    upload = await asyncio.to_thread(read_batch, signed.body)
+    upload = await asyncio.to_thread(read_batch, signed.body, scans_max=services.settings.scan_batch_max)
     stages.note(stages.PARSE, clock.monotonic_ns() - begun_ns)
     answer = await intake.take(signed.gate, upload, received_at=now)
     begun_ns = clock.monotonic_ns()

@@ -25,7 +25,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from parkflow import core
-from parkflow.api.bounds import BODY_BYTES_MAX, ROOM_HELD
+from parkflow.api.bounds import ROOM_HELD
 from parkflow.api.context import Given, Now
 from parkflow.api.room import Room
 from parkflow.gate import service as gate_service
@@ -36,9 +36,8 @@ from parkflow.kit.ids import MalformedId, from_text
 
 TAG: Final = "parkflow-gate"
 COVERED: Final = ("@method", "@authority", "@path", "@query", "content-digest")
-CREATED_AWAY_MAX: Final = timedelta(seconds=60)
-# Longer than a signature can be valid on both sides of our clock, so a nonce outlives its signature.
-NONCE_KEPT: Final = timedelta(minutes=5)
+# A signature is valid for its age on both sides of our clock; a nonce outlives it.
+_NONCE_AGES: Final = 5
 # Far beyond any clock, and still a date.
 _UNIX_SECONDS_MAX: Final = 1 << 36
 _NONCE_LENGTHS: Final = range(8, 65)
@@ -84,14 +83,15 @@ async def signed_request(gate: str, request: Request, services: Given, now: Now)
     Raises GateSignatureRefused, GateRetired, ServiceBusy.
     """
     found = await _gate(gate, services)
-    signature = _verified(request, found, gate, now)
+    age_max = timedelta(seconds=services.settings.request_age_max_seconds)
+    signature = _verified(request, found, now=now, age_max=age_max)
     key = f"gate-nonce/{found.gate_id}/{signature.nonce}"
-    if not await services.limits.take(key, limit=1, window=NONCE_KEPT, now=now):
+    if not await services.limits.take(key, limit=1, window=_NONCE_AGES * age_max, now=now):
         raise GateSignatureRefused("this nonce was used before; sign each request with a new one")
     if found.state is GateState.RETIRED:
         raise GateRetired
     room: Room = request.app.state.gates_room
-    size = _size_stated(request.headers)
+    size = _size_stated(request.headers, unstated=services.settings.body_bytes_max)
     room.take(found.operator_id, size)
     request.scope[ROOM_HELD] = True
     try:
@@ -118,19 +118,19 @@ async def _gate(gate: str, services: Given) -> Gate:
         raise GateSignatureRefused from None
 
 
-def _size_stated(headers: Headers) -> int:
+def _size_stated(headers: Headers, *, unstated: int) -> int:
     """How long the body may be; one that does not say so may have any length."""
     stated = headers.get("content-length", "0" if "transfer-encoding" not in headers else "")
-    return int(stated) if stated.isascii() and stated.isdigit() else BODY_BYTES_MAX
+    return int(stated) if stated.isascii() and stated.isdigit() else unstated
 
 
-def _verified(request: Request, gate: Gate, gate_text: str, now: datetime) -> _Signature:
+def _verified(request: Request, gate: Gate, *, now: datetime, age_max: timedelta) -> _Signature:
     for name in _ONCE:
         if len(request.headers.getlist(name)) != 1:
             raise GateSignatureRefused(f"a request has the header {name} exactly once")
-    verifier = _Verifier(_OneKey(gate_text, gate.public_key), now)
+    verifier = _Verifier(_OneKey(request.path_params["gate"], gate.public_key), now)
     try:
-        results: list[VerifyResult] = verifier.verify(_Message(request), max_age=CREATED_AWAY_MAX, expect_tag=TAG)
+        results: list[VerifyResult] = verifier.verify(_Message(request), max_age=age_max, expect_tag=TAG)
     except HTTPMessageSignaturesException as error:
         raise GateSignatureRefused(f"the request's signature is refused: {_one_line(error)}") from error
     if len(results) != 1:

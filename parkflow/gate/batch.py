@@ -5,8 +5,6 @@ from typing import Final
 from parkflow import core
 from parkflow.kit.errors import ParkflowError
 
-SCANS_MAX: Final = 2_000
-
 
 class BatchMalformed(ParkflowError):
     """The body is not a scan batch."""
@@ -23,7 +21,7 @@ class BatchEmpty(ParkflowError):
 
 
 class BatchTooLarge(ParkflowError):
-    """A batch has at most 2,000 scans; send the rest in a further batch."""
+    """The batch has more scans than one may have; send the rest in a further batch."""
 
     code = "batch_too_large"
     status = 413
@@ -32,13 +30,13 @@ class BatchTooLarge(ParkflowError):
 _REFUSALS: Final[dict[str, type[ParkflowError]]] = {kind.code: kind for kind in (BatchEmpty, BatchTooLarge)}
 
 
-def read_batch(body: bytes) -> core.Upload:
+def read_batch(body: bytes, *, scans_max: int) -> core.Upload:
     """The upload in a request body; about 2 ms for 1 MiB, so call it off the event loop.
 
     Raises BatchMalformed naming the place, BatchEmpty, BatchTooLarge.
     """
     try:
-        return core.read_upload(body, scans_max=SCANS_MAX)
+        return core.read_upload(body, scans_max=scans_max)
     except core.UploadError as error:
         refusal = _REFUSALS.get(error.code)
         raise (BatchMalformed(str(error)) if refusal is None else refusal()) from None

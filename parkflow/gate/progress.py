@@ -5,13 +5,12 @@ from typing import Final
 
 from parkflow.db.conn import Conn
 from parkflow.gate import scan_store, store
-from parkflow.gate.batch import SCANS_MAX
 from parkflow.gate.flush import EventKey, Flush, Received
 from parkflow.gate.rules import CHAIN_BROKEN, CHAIN_START, chain_hash
 from parkflow.gate.store import Gate, Mark
 
 # A gap is looked for over this many events: several batches that came out of order.
-_CONTIGUOUS_EVENTS_MAX: Final = 10 * SCANS_MAX
+_CONTIGUOUS_EVENTS_MAX: Final = 20_000
 Epoch = tuple[int, int]
 """A gate's id and the epoch of its journal."""
 

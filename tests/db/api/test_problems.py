@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from parkflow.api.bounds import BODY_BYTES_MAX
 from parkflow.db.conn import Pool
 from parkflow.db.pool import open_pool
+from parkflow.settings import Settings
 from tests.edge import client_of, services_over
 from tests.held_clock import HeldClock
 
@@ -45,7 +45,7 @@ def check_problem(answer: httpx.Response, *, status: int, code: str) -> None:
         ("POST", CODES_PATH, b'{"phone": "+14345550177", "secret": "4711"}', 422, "invalid_request"),
         ("POST", CODES_PATH, b'{"phone": "4711"}', 422, "invalid_phone"),
         ("POST", CODES_PATH, b"[" * 100_000, 400, "malformed_request"),
-        ("POST", CODES_PATH, b'"' + b"4711" * (BODY_BYTES_MAX // 4) + b'"', 413, "body_too_large"),
+        ("POST", CODES_PATH, b'"' + b"4711" * (Settings().body_bytes_max // 4) + b'"', 413, "body_too_large"),
         ("GET", "/v1/driver/cards", None, 401, "session_refused"),
         ("GET", "/v1/driver/stays?limit=0", None, 401, "session_refused"),
     ],

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,11 @@ import pytest
 from parkflow.db.tx import tx
 from parkflow.gate import service as gate_service
 from parkflow.invariants import checks
+from parkflow.settings import Settings
 from tests import seed
 from tests.db.gate.conftest import Street
+from tests.edge import client_of, services_over
+from tests.held_clock import HeldClock
 from tests.street import enrol, forged_driver, open_lot, results, send, signed, upload
 
 
@@ -254,6 +258,20 @@ async def test_limits_are_two_thousand_scans_one_mebibyte_and_no_encoding(street
         street.client, signed(street.entry, "POST", "/scans", b"x", street.now), b"x", **{"Content-Encoding": "gzip"}
     )
     assert packed.status_code == 415
+
+
+async def test_limits_of_uploads_are_those_of_the_settings(street: Street) -> None:
+    settings = Settings(scan_batch_max=2, body_bytes_max=2_000, request_age_max_seconds=5)
+    scans = [street.entry.scan("x" * 300, street.now, verdict="bad_prefix") for _ in range(3)]
+    async with client_of(replace(services_over(street.pool, HeldClock(street.now)), settings=settings)) as client:
+        too_many = await upload(client, street.entry, street.now, *scans)
+        too_old = await upload(client, street.entry, street.now - timedelta(seconds=6), *scans[:2])
+        kept = await upload(client, street.entry, street.now - timedelta(seconds=4), *scans[:2])
+        body = b" " * 2_001
+        too_large = await send(client, signed(street.entry, "POST", "/scans", body, street.now), body)
+    refused = [(answer.status_code, answer.json()["code"]) for answer in (too_many, too_old, too_large)]
+    assert refused == [(413, "batch_too_large"), (401, "gate_signature_refused"), (413, "body_too_large")]
+    assert results(kept) == ["rejected:bad_prefix"] * 2
 
 
 async def test_a_batch_that_does_not_follow_quarantines_the_gate(street: Street) -> None:

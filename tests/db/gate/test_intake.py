@@ -13,7 +13,6 @@ from parkflow import core
 from parkflow.db.conn import Pool
 from parkflow.db.tx import tx
 from parkflow.gate import service as gate_service
-from parkflow.gate.batch import SCANS_MAX
 from parkflow.gate.ingest import Answer
 from parkflow.gate.intake import GateTooFast, IngestBusy, IngestStopping, Intake
 from parkflow.kit.errors import ParkflowError
@@ -39,7 +38,7 @@ class Door:
         """Begin to send a batch that was made so long ago; the answer or the refusal."""
         now = self.clock.now()
         scans = [gate.scan("x", now - late, verdict="bad_prefix") for _ in range(SCANS)]
-        upload = core.read_upload(gate.batch(*scans, at=now), scans_max=SCANS_MAX)
+        upload = core.read_upload(gate.batch(*scans, at=now), scans_max=len(scans))
         async with self.services.pool.acquire() as conn:
             known = await gate_service.get(conn, gate.gate_id)
 

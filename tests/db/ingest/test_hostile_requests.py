@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from parkflow.api.bounds import BODY_BYTES_MAX
 from parkflow.api.connection import HEAD_BYTES_MAX, PIPELINED_MAX
 from parkflow.servers import Servers
+from parkflow.settings import Settings
 from tests.db.ingest.conftest import Town, open_town_at
 from tests.embedded import cloned_database, run_apart
 from tests.gate_log import post
@@ -25,6 +25,7 @@ from tests.street import results
 CLIENTS = 100
 MEMORY_GROWTH_MAX = 64 << 20
 # A stranger's call that has a body and needs no log-in.
+BODY_BYTES_MAX = Settings().body_bytes_max
 OPEN_PATH = "/v1/driver/one-time-codes"
 JSON = ("Content-Type", "application/json")
 CHUNKED = ("Transfer-Encoding", "chunked")
