@@ -18,6 +18,7 @@ from typing import Final
 
 import click
 
+from bench.load import meters
 from bench.load.cards import make_cards
 from bench.load.founding import found_town
 from bench.load.home import Home
@@ -51,7 +52,7 @@ class Course:
 
 FULL: Final = Course(
     size=TownSize(operators=4, lots=100, cards_per_operator=13_000),
-    batches_per_gate=5,
+    batches_per_gate=9,
     usual_in_flight=16,
     usual_seconds=10,
     overload_seconds=30,
@@ -96,7 +97,9 @@ async def _measure(home: Home, course: Course, waiting: deque[Upload], epoch: in
             # One gate has one batch under way, so all gates at once are all that can be offered.
             gates = 2 * course.size.lots
             sender.pause_seconds = gates * _SCANS / (course.overload_factor * capacity)
+            before = await meters.read(home, service)
             flood, begun, ended = await closed_loop(sender, waiting, in_flight=gates, seconds=course.overload_seconds)
+            meters.between(before, await meters.read(home, service)).show("overload", scans=flood.scans)
             recovered = await _recovered(sender, waiting, usual, ended)
         finally:
             await sender.aclose()
