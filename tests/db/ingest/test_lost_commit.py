@@ -12,7 +12,7 @@ from tests.edge import client_of, services_over
 from tests.fault_proxy import FaultProxy, LostCommit, dsn_through, socket_of, to_socket
 from tests.gate_log import NONE, difference, upload_all
 
-# More on demand: the rule is 0 doubled effects of at least 2,000.
+# More on demand: the rule is 0 doubled effects of at least 2,000, which takes some minutes (pytest --timeout=1500).
 LOST_MIN = int(os.environ.get("PARKFLOW_LOST_COMMITS", "200"))
 SCANS = 5
 
