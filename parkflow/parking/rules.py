@@ -34,7 +34,7 @@ class StayEnd(NamedTuple):
 
 
 class KnownStay(NamedTuple):
-    """A stay that exists, with the scans of its ends where there are any."""
+    """A stay that exists, with the scans of its ends where there are any, and what its price depends on besides."""
 
     stay_id: int
     entry: StayEnd
@@ -43,6 +43,8 @@ class KnownStay(NamedTuple):
     version: int = 0
     marks: frozenset[Mark] = NO_MARKS
     scans: Sequence[PairedScan] = ()
+    operator_id: int = 0
+    vehicle_class: str = "car"
 
     @property
     def was_given_up(self) -> bool:
