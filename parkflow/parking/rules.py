@@ -109,7 +109,9 @@ class Timeline(NamedTuple):
 
     def decided(self, subject: int | Event, *verdicts: Verdict) -> Decision | None:
         """The last decision of these kinds on a stay or a scan."""
-        found = self.decisions.get(subject, ())
+        found = self.decisions.get(subject)
+        if not found:
+            return None
         return next((one for one in reversed(found) if one.verdict in verdicts), None)
 
 

@@ -196,45 +196,31 @@ async def _write(conn: Conn, owner: str, outcome: Outcome, now: datetime) -> int
 async def _prices(conn: Conn, begun: Sequence[StayToInsert], outcome: Outcome) -> dict[int, PricedStay]:
     """What is known already of the fees of stays that end now."""
     ended = [
-        ClosedStay(
-            one.group.bucket,
-            was.stay_id,
-            one.group.card_id,
-            was.operator_id,
-            one.group.lot_id,
-            was.vehicle_class,
-            was.entry.at,
-            one.exit.at,
-        )
+        _closed(one.group, one.stay_id, one.was.operator_id, one.was.vehicle_class, (one.was.entry.at, one.exit.at))
         for one in outcome.closed
-        if (was := one.was)
     ]
     ended += [
-        ClosedStay(
-            group.bucket,
-            stay.stay_id,
-            group.card_id,
-            one.operator_id,
-            group.lot_id,
-            one.vehicle_class,
-            stay.entry.at,
-            stay.exit.at,
-        )
+        _closed(one.new.group, stay.stay_id, one.operator_id, one.vehicle_class, (stay.entry.at, stay.exit.at))
         for one in begun
-        for group, stay in [one.new]
-        if stay.state is StayState.CLOSED and stay.exit is not None
+        if (stay := one.new.stay).state is StayState.CLOSED and stay.exit is not None
     ]
     return await price_ahead(conn, ended)
 
 
+def _closed(
+    group: Group, stay_id: int, operator_id: int, vehicle_class: str, ends: tuple[datetime, datetime]
+) -> ClosedStay:
+    return ClosedStay(group.bucket, stay_id, group.card_id, operator_id, group.lot_id, vehicle_class, *ends)
+
+
 async def _to_insert(conn: Conn, new: Sequence[NewStay]) -> list[StayToInsert]:
-    cards = await card_service.many(conn, sorted({one.group.card_id for one in new})) if new else {}
+    owners = await card_service.owners(conn, [one.group.card_id for one in new]) if new else {}
     operators = {
         operator_id: await operator_service.get(conn, operator_id)
-        for operator_id in sorted({card.operator_id for card in cards.values()})
+        for operator_id in sorted({owner.operator_id for owner in owners.values()})
     }
     return [
-        StayToInsert(one, card.operator_id, card.vehicle_class, operators[card.operator_id].currency)
+        StayToInsert(one, owner.operator_id, owner.vehicle_class, operators[owner.operator_id].currency)
         for one in new
-        if (card := cards[one.group.card_id])
+        if (owner := owners[one.group.card_id])
     ]
