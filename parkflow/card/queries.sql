@@ -28,6 +28,12 @@ select c.*
   from card c
   join unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id) on c.bucket = k.bucket and c.card_id = k.card_id;
 
+-- name: owners
+-- What a stay takes from its card. $1 bucket[], $2 card_id[]
+select c.card_id, c.operator_id, c.vehicle_class
+  from card c
+  join unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id) on c.bucket = k.bucket and c.card_id = k.card_id;
+
 -- name: of_account
 -- $1 bucket, $2 account_id
 select * from card where bucket = $1 and account_id = $2 order by created_at, card_id;

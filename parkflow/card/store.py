@@ -13,6 +13,13 @@ from parkflow.kit.ids import bucket_of
 _SQL = load(__file__)
 
 
+class Owner(NamedTuple):
+    """At which operator a card is, and for which class of vehicle."""
+
+    operator_id: int
+    vehicle_class: str
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """One driver's right to use codes at an operator; `deposit_minor` is in the operator's currency."""
@@ -80,6 +87,11 @@ async def lock_in_bucket(conn: Conn, bucket: int, card_ids: Sequence[int]) -> li
 async def many(conn: Conn, card_ids: Sequence[int]) -> list[Card]:
     rows = await conn.fetch(_SQL.many, [bucket_of(ident) for ident in card_ids], card_ids)
     return [_card(row) for row in rows]
+
+
+async def owners(conn: Conn, card_ids: Sequence[int]) -> dict[int, Owner]:
+    rows = await conn.fetch(_SQL.owners, [bucket_of(ident) for ident in card_ids], card_ids)
+    return {row[0]: Owner(row[1], row[2]) for row in rows}
 
 
 async def of_account(conn: Conn, account_id: int) -> list[Card]:

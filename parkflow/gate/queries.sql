@@ -205,16 +205,21 @@ on conflict (operator_id, version) do nothing
 returning version;
 
 -- name: groups_to_apply
--- Cards in lots with scans that wait to be applied, the oldest first; a quarantined gate's wait for a person. $1 owner of the
--- leases, $2 buckets, $3 how many scans at most
+-- Cards in lots with scans that wait to be applied, bucket by bucket the oldest first; a quarantined gate's wait for a person. Said like
+-- this, because a plain join lets the planner read and sort all that waits, however much that is, for each pass. $1 owner of the leases,
+-- $2 buckets, $3 how many scans at most
 select distinct bucket, card_id, lot_id
   from (
-       select s.bucket, s.card_id, s.lot_id
-         from scan s
-         join bucket_lease l on l.bucket = s.bucket and l.owner = $1
-         join gate g on g.gate_id = s.gate_id and g.state <> 'quarantined'
-        where s.bucket = any($2::smallint[]) and s.state = 'received'
-        order by s.bucket, s.received_at
+       select l.bucket, s.card_id, s.lot_id
+         from (select bucket from bucket_lease where owner = $1 and bucket = any($2::smallint[]) order by bucket) as l
+        cross join lateral (
+              select w.card_id, w.lot_id
+                from scan w
+                join gate g on g.gate_id = w.gate_id and g.state <> 'quarantined'
+               where w.bucket = l.bucket and w.state = 'received'
+               order by w.received_at
+               limit $3
+              ) as s
         limit $3
        ) as oldest;
 

@@ -74,21 +74,13 @@ async def groups_with_lonely_exits(
 
 
 def _group(row: Row) -> Group:
-    return Group(row["bucket"], row["card_id"], row["lot_id"])
+    return Group(row[0], row[1], row[2])
 
 
 def _scan(row: Row) -> PairedScan:
-    return PairedScan(
-        ScanKey(row["bucket"], row["gate_id"], row["epoch"], row["seq"]),
-        _group(row),
-        row["direction"],
-        row["scanned_at"],
-        row["state"],
-        row["reason"],
-        row["medium"],
-        row["earliest_at"],
-        row["latest_at"],
-    )
+    # By position, as the queries name them: of no other rows are there so many.
+    bucket, gate_id, epoch, seq, card_id, lot_id, *about = row.values()
+    return PairedScan(ScanKey(bucket, gate_id, epoch, seq), Group(bucket, card_id, lot_id), *about)
 
 
 def _group_columns(groups: Sequence[Group]) -> tuple[list[int], list[int], list[int]]:

@@ -25,9 +25,13 @@ class ClosedStay(NamedTuple):
     """The common case: an open stay meets its exit."""
 
     group: Group
-    stay_id: int
+    was: KnownStay
     exit: StayEnd
     marks: frozenset[Mark]
+
+    @property
+    def stay_id(self) -> int:
+        return self.was.stay_id
 
 
 class Change(NamedTuple):
@@ -73,7 +77,7 @@ def _compare(outcome: Outcome, timeline: Timeline, was: KnownStay, stay: Planned
         return
     is_usual = was.state is StayState.OPEN and stay.state is StayState.CLOSED and was.entry == stay.entry
     if is_usual and stay.exit is not None:
-        outcome.closed.append(ClosedStay(timeline.group, stay.stay_id, stay.exit, stay.marks))
+        outcome.closed.append(ClosedStay(timeline.group, was, stay.exit, stay.marks))
         return
     repair = None
     if was.state in _OVER and not (same_ends and same_state):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -66,6 +67,18 @@ async def price_closed(
     return 0
 
 
+async def price_ahead(conn: Conn, stays: Sequence[ClosedStay]) -> dict[int, PricedStay]:
+    """Prices of stays that are about to be written as closed, by stay: so they are written once.
+
+    Those that are not in it, because their fee depends on the card's other stays or because they have none, are left to
+    `price_closed`, which says why.
+    """
+    if not stays:
+        return {}
+    rated = [one for one in await _rated(conn, stays) if one is not None and not one.tariff.needs_history]
+    return await asyncio.to_thread(_priced_ahead, rated)
+
+
 async def _price(conn: Conn, owner: str, stays: Sequence[ClosedStay], now: datetime) -> int:
     rated = await rate(conn, stays)
     alone = [one for one in rated if not one.tariff.needs_history]
@@ -76,17 +89,22 @@ async def _price(conn: Conn, owner: str, stays: Sequence[ClosedStay], now: datet
 
 async def rate(conn: Conn, stays: Sequence[ClosedStay]) -> list[Rated]:
     """The stays that have a tariff version."""
+    rated = await _rated(conn, stays)
+    for stay, one in zip(stays, rated, strict=True):
+        if one is None:
+            _log.warning("stay %d cannot be priced: its lot had no tariff for it", stay.stay_id)
+    return [one for one in rated if one is not None]
+
+
+async def _rated(conn: Conn, stays: Sequence[ClosedStay]) -> list[Rated | None]:
     hashes = await tariff_service.in_force(
         conn, [stay.lot_id for stay in stays], [stay.entry_at for stay in stays], [stay.exit_at for stay in stays]
     )
     tariffs = await tariff_service.parsed(conn, sorted({sha256 for sha256 in hashes if sha256 is not None}))
-    rated = []
-    for stay, sha256 in zip(stays, hashes, strict=True):
-        if sha256 is None:
-            _log.warning("stay %d cannot be priced: its lot had no tariff for it", stay.stay_id)
-        else:
-            rated.append(Rated(stay, sha256, tariffs[sha256]))
-    return rated
+    return [
+        None if sha256 is None else Rated(stay, sha256, tariffs[sha256])
+        for stay, sha256 in zip(stays, hashes, strict=True)
+    ]
 
 
 async def _price_shared(conn: Conn, owner: str, rated: Sequence[Rated], now: datetime) -> int:
@@ -148,6 +166,14 @@ def settle(before: CardHistory, rated: Sequence[Rated]) -> Settled:
     return Settled(history, priced)
 
 
+def _priced_ahead(rated: Sequence[Rated]) -> dict[int, PricedStay]:
+    prices = {}
+    for one in rated:
+        with suppress(core.TariffError):
+            prices[one.stay.stay_id] = _price_of(one, None)
+    return prices
+
+
 def _priced_alone(rated: Sequence[Rated]) -> list[PricedStay]:
     priced = (_priced(one, None) for one in rated)
     return [stay for stay in priced if stay is not None]
@@ -155,12 +181,16 @@ def _priced_alone(rated: Sequence[Rated]) -> list[PricedStay]:
 
 def _priced(one: Rated, history: core.AccountHistory | None) -> PricedStay | None:
     """The stay with its fee, or None when the tariff refuses it; then the history is as it was."""
-    stay, sha256, tariff = one
     try:
-        fee = fee_of(one, history)
+        return _price_of(one, history)
     except core.TariffError as error:
-        _log.warning("stay %d cannot be priced: %s", stay.stay_id, error)
+        _log.warning("stay %d cannot be priced: %s", one.stay.stay_id, error)
         return None
+
+
+def _price_of(one: Rated, history: core.AccountHistory | None) -> PricedStay:
+    stay, sha256, tariff = one
+    fee = fee_of(one, history)
     return PricedStay(stay.bucket, stay.stay_id, sha256, tariff.tzdata_version, fee.fee_minor, fee.to_json())
 
 

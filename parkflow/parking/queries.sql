@@ -1,26 +1,35 @@
 -- name: insert_stays
--- $1 owner, $2 now, then per stay $3 bucket, $4 stay, $5 card, $6 operator, $7 lot, $8 vehicle class, $9 entry gate, $10 epoch,
--- $11 seq, $12 at, $13 exit gate, $14 epoch, $15 seq, $16 at, $17 state, $18 reason, $19 currency, $20 marks joined by commas
+-- Those that are over and whose fee is known get it at once. $1 owner, $2 now, then per stay $3 bucket, $4 stay, $5 card, $6 operator,
+-- $7 lot, $8 vehicle class, $9 entry gate, $10 epoch, $11 seq, $12 at, $13 exit gate, $14 epoch, $15 seq, $16 at, $17 state, $18 reason,
+-- $19 currency, $20 marks joined by commas, and where it has its price $21 tariff, $22 tzdata version, $23 fee, $24 the fee's lines as
+-- JSON text
 insert into stay (bucket, stay_id, card_id, operator_id, lot_id, vehicle_class, entry_gate_id, entry_epoch, entry_seq,
-                  entry_at, exit_gate_id, exit_epoch, exit_seq, exit_at, state, reason, currency, created_at, marks)
+                  entry_at, exit_gate_id, exit_epoch, exit_seq, exit_at, state, reason, currency, created_at, marks, tariff_sha256,
+                  tzdata_version, fee_minor, fee_lines, priced_at)
 select n.bucket, n.stay_id, n.card_id, n.operator_id, n.lot_id, n.vehicle_class, n.entry_gate_id, n.entry_epoch, n.entry_seq,
-       n.entry_at, n.exit_gate_id, n.exit_epoch, n.exit_seq, n.exit_at, n.state, n.reason, n.currency, $2, string_to_array(n.marks, ',')
+       n.entry_at, n.exit_gate_id, n.exit_epoch, n.exit_seq, n.exit_at, n.state, n.reason, n.currency, $2::timestamptz,
+       string_to_array(n.marks, ','), n.sha256, n.tzdata_version, n.fee_minor, n.fee_lines::jsonb,
+       case when n.state = 'priced' then $2::timestamptz end
   from bucket_lease l,
        unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::bigint[], $10::bigint[],
               $11::bigint[], $12::timestamptz[], $13::bigint[], $14::bigint[], $15::bigint[], $16::timestamptz[], $17::text[],
-              $18::text[], $19::text[], $20::text[])
+              $18::text[], $19::text[], $20::text[], $21::bytea[], $22::text[], $23::bigint[], $24::text[])
        as n (bucket, stay_id, card_id, operator_id, lot_id, vehicle_class, entry_gate_id, entry_epoch, entry_seq, entry_at,
-             exit_gate_id, exit_epoch, exit_seq, exit_at, state, reason, currency, marks)
+             exit_gate_id, exit_epoch, exit_seq, exit_at, state, reason, currency, marks, sha256, tzdata_version, fee_minor, fee_lines)
  where l.bucket = n.bucket and l.owner = $1
 on conflict (bucket, stay_id) do nothing;
 
 -- name: close_stays
--- $1 owner, then per stay $2 bucket, $3 stay, $4 exit gate, $5 epoch, $6 seq, $7 at, $8 marks joined by commas
+-- Those whose fee is known get it at once. $1 owner, $2 now, then per stay $3 bucket, $4 stay, $5 exit gate, $6 epoch, $7 seq, $8 at,
+-- $9 marks joined by commas, and where it has its price $10 tariff, $11 tzdata version, $12 fee, $13 the fee's lines as JSON text
 update stay s
-   set state = 'closed', exit_gate_id = e.gate_id, exit_epoch = e.epoch, exit_seq = e.seq, exit_at = e.at,
-       marks = string_to_array(e.marks, ','), version = s.version + 1
-  from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::text[])
-       as e (bucket, stay_id, gate_id, epoch, seq, at, marks),
+   set state = case when e.sha256 is null then 'closed' else 'priced' end, exit_gate_id = e.gate_id, exit_epoch = e.epoch,
+       exit_seq = e.seq, exit_at = e.at, marks = string_to_array(e.marks, ','), version = s.version + 1, tariff_sha256 = e.sha256,
+       tzdata_version = e.tzdata_version, fee_minor = e.fee_minor, fee_lines = e.fee_lines::jsonb,
+       priced_at = case when e.sha256 is not null then $2::timestamptz end
+  from unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[], $9::text[], $10::bytea[],
+              $11::text[], $12::bigint[], $13::text[])
+       as e (bucket, stay_id, gate_id, epoch, seq, at, marks, sha256, tzdata_version, fee_minor, fee_lines),
        bucket_lease l
  where s.bucket = e.bucket and s.stay_id = e.stay_id and s.state = 'open'
    and l.bucket = e.bucket and l.owner = $1;

@@ -198,7 +198,8 @@ def _known(row: Row) -> KnownStay:
     leaving = _end(row, "exit")
     scans = [scan for scan in (_scan(row, "entry", entry), _scan(row, "exit", leaving)) if scan is not None]
     marks = frozenset(map(Mark, row["marks"])) if row["marks"] else NO_MARKS
-    return KnownStay(row["stay_id"], entry, leaving, StayState(row["state"]), row["version"], marks, scans)
+    about = row["operator_id"], row["vehicle_class"]
+    return KnownStay(row["stay_id"], entry, leaving, StayState(row["state"]), row["version"], marks, scans, *about)
 
 
 def _end(row: Row, which: str) -> StayEnd | None:

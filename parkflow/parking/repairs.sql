@@ -3,7 +3,7 @@
 -- a scan that is not in doubt, and of what came before $4 only those whose end no gate saw, is in doubt, or may be repeated by a scan; and
 -- where $5 says so, whatever their end.
 -- $1 buckets, $2 cards, $3 lots
-select s.bucket, s.card_id, s.lot_id, s.stay_id, s.state, s.version, s.marks,
+select s.bucket, s.card_id, s.lot_id, s.stay_id, s.operator_id, s.vehicle_class, s.state, s.version, s.marks,
        s.entry_gate_id, s.entry_epoch, s.entry_seq, s.entry_at, s.exit_gate_id, s.exit_epoch, s.exit_seq, s.exit_at,
        e.scanned_at as entry_scanned_at, e.earliest_at as entry_earliest_at, e.latest_at as entry_latest_at, e.medium as entry_medium,
        x.scanned_at as exit_scanned_at, x.earliest_at as exit_earliest_at, x.latest_at as exit_latest_at, x.medium as exit_medium

@@ -34,7 +34,7 @@ class StayEnd(NamedTuple):
 
 
 class KnownStay(NamedTuple):
-    """A stay that exists, with the scans of its ends where there are any."""
+    """A stay that exists, with the scans of its ends where there are any, and what its price depends on besides."""
 
     stay_id: int
     entry: StayEnd
@@ -43,6 +43,8 @@ class KnownStay(NamedTuple):
     version: int = 0
     marks: frozenset[Mark] = NO_MARKS
     scans: Sequence[PairedScan] = ()
+    operator_id: int = 0
+    vehicle_class: str = "car"
 
     @property
     def was_given_up(self) -> bool:
@@ -107,7 +109,9 @@ class Timeline(NamedTuple):
 
     def decided(self, subject: int | Event, *verdicts: Verdict) -> Decision | None:
         """The last decision of these kinds on a stay or a scan."""
-        found = self.decisions.get(subject, ())
+        found = self.decisions.get(subject)
+        if not found:
+            return None
         return next((one for one in reversed(found) if one.verdict in verdicts), None)
 
 

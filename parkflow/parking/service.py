@@ -17,11 +17,11 @@ from parkflow.lot.service import Lot
 from parkflow.operator import service as operator_service
 from parkflow.parking import changes, picture, repair_store, resettle, store
 from parkflow.parking.changes import NewStay, Outcome
-from parkflow.parking.pricing import price_closed
+from parkflow.parking.pricing import price_ahead, price_closed
 from parkflow.parking.repair_store import Overtaken, StoredDecision, Subject
 from parkflow.parking.rules import Decision, Terms, Timeline, pair
 from parkflow.parking.state import StayState
-from parkflow.parking.store import StayToInsert
+from parkflow.parking.store import ClosedStay, PricedStay, StayToInsert
 
 # One pass takes so many scans; the worker comes again at once while there are more.
 SCANS_PER_PASS_MAX: Final = 5_000
@@ -51,7 +51,7 @@ async def apply(conn: Conn, *, owner: str, buckets: Sequence[int], now: datetime
     groups = await _groups(conn, owner, buckets)
     applied = await _pair_and_write(conn, owner, groups, now) if groups else Applied()
     priced = await price_closed(conn, owner=owner, buckets=buckets, now=now)
-    return applied._replace(priced=priced)
+    return applied._replace(priced=applied.priced + priced)
 
 
 async def give_up(conn: Conn, *, owner: str, buckets: Sequence[int], now: datetime) -> int:
@@ -65,7 +65,9 @@ async def give_up(conn: Conn, *, owner: str, buckets: Sequence[int], now: dateti
     limits = {lot_id: known.given_up_before for lot_id, known in terms.items() if known.given_up_before is not None}
     groups = await repair_store.groups_given_up(conn, owner=owner, buckets=buckets, limits=limits)
     groups += await gate_scans.groups_with_lonely_exits(conn, owner=owner, buckets=buckets, limits=limits)
-    return sum(await _pair_and_write(conn, owner, sorted(set(groups)), now)) if groups else 0
+    given_up = await _pair_and_write(conn, owner, sorted(set(groups)), now) if groups else Applied()
+    # What is known of their fees at once is no more of them.
+    return sum(given_up._replace(priced=0))
 
 
 async def _groups(conn: Conn, owner: str, buckets: Sequence[int]) -> list[Group]:
@@ -88,12 +90,12 @@ async def _pair_and_write(conn: Conn, owner: str, groups: Sequence[Group], now: 
     try:
         # Within the caller's transaction: what it did before stands when this is given up.
         async with conn.transaction():
-            await _write(conn, owner, outcome, now)
+            priced = await _write(conn, owner, outcome, now)
             await repair_store.note_applied(conn, new_decisions, now)
     except Overtaken:
         _log.warning("stays were changed by another worker at the same time; the rest follows in the next pass")
         return Applied()
-    return _applied(outcome)._replace(decided=len(new_decisions))
+    return _applied(outcome)._replace(priced=priced, decided=len(new_decisions))
 
 
 def _outcome(timelines: Sequence[Timeline]) -> Outcome:
@@ -174,27 +176,51 @@ def _terms_of(lot: Lot, uploads: gate_service.Uploads | None, now: datetime) -> 
     )
 
 
-async def _write(conn: Conn, owner: str, outcome: Outcome, now: datetime) -> None:
+async def _write(conn: Conn, owner: str, outcome: Outcome, now: datetime) -> int:
+    """Write all of it; how many stays got their price with their end."""
+    begun = await _to_insert(conn, outcome.new)
+    prices = await _prices(conn, begun, outcome)
     # Ends come before beginnings: of one card only one stay is open in a lot.
-    await store.close_stays(conn, owner, outcome.closed)
+    await store.close_stays(conn, owner, outcome.closed, prices, now)
     await repair_store.change_stays(conn, owner, outcome.changed, now)
     failpoint("apply.changed")
-    await store.insert_stays(conn, owner, await _to_insert(conn, outcome.new), now)
+    await store.insert_stays(conn, owner, begun, prices, now)
     await gate_scans.mark_applied(conn, owner, outcome.applied)
     await gate_scans.mark_held(conn, owner, outcome.held)
     await gate_scans.mark_rejected(conn, owner, outcome.rejected)
     await resettle.reopen_accounts(conn, owner, outcome.changed, now)
     failpoint("apply.written")
+    return len(prices)
+
+
+async def _prices(conn: Conn, begun: Sequence[StayToInsert], outcome: Outcome) -> dict[int, PricedStay]:
+    """What is known already of the fees of stays that end now."""
+    ended = [
+        _closed(one.group, one.stay_id, one.was.operator_id, one.was.vehicle_class, (one.was.entry.at, one.exit.at))
+        for one in outcome.closed
+    ]
+    ended += [
+        _closed(one.new.group, stay.stay_id, one.operator_id, one.vehicle_class, (stay.entry.at, stay.exit.at))
+        for one in begun
+        if (stay := one.new.stay).state is StayState.CLOSED and stay.exit is not None
+    ]
+    return await price_ahead(conn, ended)
+
+
+def _closed(
+    group: Group, stay_id: int, operator_id: int, vehicle_class: str, ends: tuple[datetime, datetime]
+) -> ClosedStay:
+    return ClosedStay(group.bucket, stay_id, group.card_id, operator_id, group.lot_id, vehicle_class, *ends)
 
 
 async def _to_insert(conn: Conn, new: Sequence[NewStay]) -> list[StayToInsert]:
-    cards = await card_service.many(conn, sorted({one.group.card_id for one in new})) if new else {}
+    owners = await card_service.owners(conn, [one.group.card_id for one in new]) if new else {}
     operators = {
         operator_id: await operator_service.get(conn, operator_id)
-        for operator_id in sorted({card.operator_id for card in cards.values()})
+        for operator_id in sorted({owner.operator_id for owner in owners.values()})
     }
     return [
-        StayToInsert(one, card.operator_id, card.vehicle_class, operators[card.operator_id].currency)
+        StayToInsert(one, owner.operator_id, owner.vehicle_class, operators[owner.operator_id].currency)
         for one in new
-        if (card := cards[one.group.card_id])
+        if (owner := owners[one.group.card_id])
     ]

@@ -15,6 +15,7 @@ from parkflow.parking.state import StayState
 
 _SQL = load(__file__)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_PRICE: Final = (None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class StayToInsert:
 
 
 class ClosedStay(NamedTuple):
-    """A stay that waits for its price; the fields in the order of the queries' columns."""
+    """A stay that has no price yet; the fields in the order of the queries' columns."""
 
     bucket: int
     stay_id: int
@@ -77,10 +78,14 @@ class CardHistory:
     window_s: int
 
 
-async def insert_stays(conn: Conn, owner: str, stays: Sequence[StayToInsert], now: datetime) -> None:
+async def insert_stays(
+    conn: Conn, owner: str, stays: Sequence[StayToInsert], prices: Mapping[int, PricedStay], now: datetime
+) -> None:
+    """Those that have a price (by stay) come into being with it."""
     if not stays:
         return
     groups, new = [one.new.group for one in stays], [one.new.stay for one in stays]
+    priced = [prices.get(stay.stay_id) for stay in new]
     await conn.execute(
         _SQL.insert_stays,
         owner,
@@ -93,22 +98,28 @@ async def insert_stays(conn: Conn, owner: str, stays: Sequence[StayToInsert], no
         [one.vehicle_class for one in stays],
         *end_columns([stay.entry for stay in new]),
         *end_columns([stay.exit for stay in new]),
-        [stay.state for stay in new],
+        [stay.state if price is None else StayState.PRICED for stay, price in zip(new, priced, strict=True)],
         [stay.reason for stay in new],
         [one.currency for one in stays],
         [_marks(stay.marks) for stay in new],
+        *_price_columns(priced),
     )
 
 
-async def close_stays(conn: Conn, owner: str, closed: Sequence[changes.ClosedStay]) -> None:
+async def close_stays(
+    conn: Conn, owner: str, closed: Sequence[changes.ClosedStay], prices: Mapping[int, PricedStay], now: datetime
+) -> None:
+    """Those that have a price (by stay) get it with their end."""
     if closed:
         await conn.execute(
             _SQL.close_stays,
             owner,
+            now,
             [one.group.bucket for one in closed],
             [one.stay_id for one in closed],
             *end_columns([one.exit for one in closed]),
             [_marks(one.marks) for one in closed],
+            *_price_columns([prices.get(one.stay_id) for one in closed]),
         )
 
 
@@ -169,12 +180,15 @@ async def price_stays(conn: Conn, owner: str, priced: Sequence[PricedStay], now:
         now,
         [stay.bucket for stay in priced],
         [stay.stay_id for stay in priced],
-        [stay.tariff_sha256 for stay in priced],
-        [stay.tzdata_version for stay in priced],
-        [stay.fee_minor for stay in priced],
-        [stay.fee_lines for stay in priced],
+        *_price_columns(priced),
     )
     return affected(done)
+
+
+def _price_columns(prices: Sequence[PricedStay | None]) -> list[list[Any]]:
+    """Tariff, tzdata version, fee and its lines as arrays; null where there is no price."""
+    rows = [_NO_PRICE if price is None else price[2:] for price in prices]
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _card_columns(cards: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:

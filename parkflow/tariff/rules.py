@@ -61,4 +61,7 @@ def versions_for(
 
 
 def _in_force(assignments: Sequence[Assignment], at: datetime) -> Assignment | None:
-    return next((one for one in reversed(assignments) if one.covers(at)), None)
+    for one in reversed(assignments):
+        if one.covers(at):
+            return one
+    return None

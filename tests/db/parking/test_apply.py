@@ -7,12 +7,15 @@ from datetime import timedelta
 import pytest
 
 from parkflow import core
+from parkflow.db.conn import Conn, Row
 from parkflow.db.tx import tx
+from parkflow.gate import scans as gate_scans
 from parkflow.gate import service as gate_service
 from parkflow.gate.state import GateEvent
 from parkflow.parking import service as parking_service
 from parkflow.tariff import service as tariff_service
 from tests import seed
+from tests.db.parking.closed import tariff
 from tests.db.parking.conftest import TARIFF, Lot
 from tests.street import open_lot, upload
 
@@ -163,6 +166,80 @@ async def test_a_stay_without_a_tariff_waits_and_holds_up_no_other(lot: Lot) -> 
             now=lot.at(70),
         )
     assert (await lot.apply()).priced == 1
+
+
+async def test_a_stay_that_ends_is_written_once_with_its_price(lot: Lot) -> None:
+    at_once, later = await lot.driver(), await lot.driver()
+    await lot.upload(lot.goes_in(at_once, 0), lot.goes_out(at_once, 60), lot.goes_in(later, 1), minute=61)
+    assert await written_to_stays(lot) == (2, 0)
+    await lot.upload(lot.goes_out(later, 61), minute=62)
+    assert await written_to_stays(lot) == (0, 1)
+    assert await lot.stays() == [("priced", 0, 60, 180), ("priced", 1, 61, 180)]
+
+
+async def written_to_stays(lot: Lot) -> tuple[int, int]:
+    """Apply; how many stays were inserted and how many updated."""
+    async with tx(lot.pool) as conn:
+        before = await counted(conn, "stay")
+        await parking_service.apply(conn, owner=seed.OWNER, buckets=lot.buckets, now=lot.clock.now())
+        after = await counted(conn, "stay")
+    return after["inserted"] - before["inserted"], after["updated"] - before["updated"]
+
+
+async def counted(conn: Conn, table: str) -> Row:
+    """Rows of the table that this connection has written and read of late."""
+    row = await conn.fetchrow(
+        "select n_tup_ins as inserted, n_tup_upd as updated, seq_tup_read + idx_tup_fetch as read"
+        " from pg_stat_xact_user_tables where relname = $1",
+        table,
+    )
+    assert row is not None
+    return row
+
+
+async def test_a_stay_is_priced_by_its_own_class_of_vehicle(lot: Lot) -> None:
+    driver = await lot.driver()
+    buses = tariff("buses", of_plan="if: {class: [bus]},")
+    async with tx(lot.pool) as conn:
+        lot_id, [entry, leaving] = await open_lot(conn, lot.operator_id, "water-st", lot.start)
+        version = await tariff_service.publish(conn, operator_id=lot.operator_id, source=buses, now=lot.start)
+        await tariff_service.assign(
+            conn,
+            operator_id=lot.operator_id,
+            lot_id=lot_id,
+            sha256=version.sha256,
+            valid_from=lot.start,
+            now=lot.start,
+        )
+    await upload(lot.client, entry, lot.at(0), entry.scan(driver.code(lot.at(0)), lot.at(0)))
+    await lot.apply()
+    async with tx(lot.pool) as conn:
+        # The class that its card had then; the card is a car's now.
+        await conn.execute("update stay set vehicle_class = 'bus' where lot_id = $1", lot_id)
+    lot.clock.move_to(lot.at(60))
+    await upload(lot.client, leaving, lot.at(60), leaving.scan(driver.code(lot.at(60)), lot.at(60)))
+    await lot.apply()
+    assert await lot.stays() == [("priced", 0, 60, 180)]
+
+
+async def test_a_pass_reads_few_more_scans_than_it_takes(lot: Lot) -> None:
+    async with tx(lot.pool) as conn:
+        await conn.execute(
+            "insert into scan (bucket, gate_id, epoch, seq, card_id, operator_id, lot_id, direction, scanned_at,"
+            " code_id, serial, state, received_at)"
+            " select n % 100, $1, 9, n, n, 1, 1, 'entry', $2, decode(lpad(to_hex(n), 32, '0'), 'hex'), 1,"
+            " 'received', $2"
+            " from generate_series(1, 5000) as n",
+            lot.entry.gate_id,
+            lot.start,
+        )
+    async with tx(lot.pool) as conn:
+        before = await counted(conn, "scan")
+        groups = await gate_scans.groups_to_apply(conn, owner=seed.OWNER, buckets=lot.buckets, scans_max=120)
+        read = (await counted(conn, "scan"))["read"] - before["read"]
+    assert len(groups) == 120
+    assert {group.bucket for group in groups} == {0, 1, 2}, "bucket by bucket"
+    assert read <= 150, "50 of each bucket that it comes to"
 
 
 async def test_missing_exits_and_entries_are_given_up_by_policy_once_all_gates_have_uploaded(lot: Lot) -> None:
