@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     credential_cache_max: Annotated[int, Field(ge=2)] = 65_536
     # Uploads. A flush is one transaction: large enough that its overhead does not count, small enough for an answer
     # within a second. What waits is bounded in all and per gate; the rest stays in the gates' journals.
-    ingest_flush_scans_max: Positive = 4_000
+    ingest_flush_scans_max: Positive = 2_000
     ingest_flush_wait_milliseconds: Annotated[int, Field(ge=0)] = 10
     ingest_queue_scans_max: Positive = 20_000
     ingest_batches_per_gate_max: Positive = 4

@@ -25,12 +25,12 @@ from parkflow.services import Services
 
 # An upload whose newest scan is older was not made just now: its gate was offline, and some minutes more do not matter.
 BACKLOG_FROM_MS: Final = 5 * 60_000
-# Two flushes keep both a core that verifies and one that writes busy; more would only wait for each other.
-FLUSHES_AT_ONCE: Final = 2
+# While one is verified, two are written, each of which waits for the disk now and then; more only share the cores.
+FLUSHES_AT_ONCE: Final = 3
 # A turn's share for old uploads while live ones fill the rest: an eighth.
 _BACKLOG_SHARE: Final = 8
 # With so much of a flush waiting when one begins, uploads come faster than they would if the database had nothing else.
-_PRESSED_SHARE: Final = 4
+_PRESSED_SHARE: Final = 2
 _MILLISECOND_NS: Final = 1_000_000
 _log = logging.getLogger("parkflow.gate")
 

@@ -14,7 +14,7 @@ from parkflow.db.conn import Pool
 from parkflow.db.tx import tx
 from parkflow.gate import service as gate_service
 from parkflow.gate.ingest import Answer
-from parkflow.gate.intake import GateTooFast, IngestBusy, IngestStopping, Intake
+from parkflow.gate.intake import FLUSHES_AT_ONCE, GateTooFast, IngestBusy, IngestStopping, Intake
 from parkflow.kit.errors import ParkflowError
 from parkflow.services import Services
 from tests import seed
@@ -64,11 +64,12 @@ class Door:
                 " select w.bucket, w.gate_id, $1, 0, w.complete_to, w.heartbeat_at from gate_watermark w",
                 self.gates[0].epoch,
             )
-            tasks = [await self.send(self.gates[0]) for _ in range(2)]
-            for _ in range(1_000):
-                if self.intake.waiting_scans == 0:
-                    break
-                await asyncio.sleep(0.01)
+            tasks = []
+            for _ in range(FLUSHES_AT_ONCE):
+                tasks.append(await self.send(self.gates[0]))
+                async with asyncio.timeout(20):
+                    while self.intake.waiting_scans:  # noqa: ASYNC110 (what is waited for happens in other tasks)
+                        await asyncio.sleep(0.01)
             yield
             await transaction.rollback()
         assert all(isinstance(answer, Answer) for answer in await asyncio.gather(*tasks))
@@ -116,7 +117,7 @@ async def test_what_finds_no_room_stays_in_the_gates_journal(door: Door) -> None
     assert all(isinstance(answer, Answer) for answer in await asyncio.gather(*waiting))
     async with door.services.pool.acquire() as conn:
         kept = await conn.fetchval("select count(*) from gate_event")
-    assert kept == (2 + len(waiting)) * SCANS
+    assert kept == (FLUSHES_AT_ONCE + len(waiting)) * SCANS
 
 
 async def test_who_comes_at_the_end_is_sent_away_and_who_waits_is_kept(door: Door) -> None:
