@@ -8,6 +8,7 @@ import asyncio
 import json
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -157,7 +158,7 @@ def answer(found: Grounds) -> Quote:
     record = json.loads(fee.to_json())
     second = found.at.replace(microsecond=0)
     rise = next_rise(
-        lambda after_s: [priced.fee_minor(second + timedelta(seconds=s) if s else found.at) for s in after_s],
+        lambda after_s: priced.fees_minor([second + timedelta(seconds=s) if s else found.at for s in after_s]),
         int(AHEAD_MAX.total_seconds()),
     )
     rises_at = second + timedelta(seconds=rise.from_s) if rise else None
@@ -198,7 +199,7 @@ class _Priced:
     def rated(self, exit_at: datetime) -> Rated | None:
         """The stay as if it ended then, with the version that prices it, if there is one."""
         stay = self._found.stay
-        sha256 = version_for(self._found.assignments, entry_at=stay.entry_at, exit_at=exit_at)
+        sha256 = self._version(exit_at)
         if sha256 is None:
             return None
         closed = ClosedStay(
@@ -220,7 +221,36 @@ class _Priced:
         before = self._histories[bisect_left(self._ends, (one.stay.exit_at, one.stay.stay_id))]
         return pricing.fee_of(one, pricing.account_in(before, one.stay.lot_id))
 
-    def fee_minor(self, exit_at: datetime) -> int:
+    def fees_minor(self, exits: Sequence[datetime]) -> list[int]:
+        """The fee for each exit; _NO_PRICE where there is none."""
+        places: dict[bytes | None, list[int]] = {}
+        for place, exit_at in enumerate(exits):
+            places.setdefault(self._version(exit_at), []).append(place)
+        fees = [_NO_PRICE] * len(exits)
+        for sha256, those in places.items():
+            if sha256 is not None:
+                for place, fee_minor in zip(those, self._fees(sha256, [exits[place] for place in those]), strict=True):
+                    fees[place] = fee_minor
+        return fees
+
+    def _fees(self, sha256: bytes, exits: Sequence[datetime]) -> list[int]:
+        """Of exits that one version prices: in one call, where each stay stands alone."""
+        stay, tariff = self._found.stay, self._found.tariffs[sha256]
+        if not tariff.needs_history:
+            entry_s = int(stay.entry_at.timestamp())
+            # It refuses a list with one stay that has no price; then each is asked for by itself.
+            with suppress(core.TariffError):
+                return tariff.price_many(
+                    [entry_s] * len(exits),
+                    [int(exit_at.timestamp()) for exit_at in exits],
+                    vehicle_class=stay.vehicle_class,
+                )
+        return [self._fee_minor(exit_at) for exit_at in exits]
+
+    def _version(self, exit_at: datetime) -> bytes | None:
+        return version_for(self._found.assignments, entry_at=self._found.stay.entry_at, exit_at=exit_at)
+
+    def _fee_minor(self, exit_at: datetime) -> int:
         one = self.rated(exit_at)
         if one is None:
             return _NO_PRICE
