@@ -21,8 +21,10 @@ unexport PYTHONDONTWRITEBYTECODE
 RUST_SOURCES := $(shell find core_rs -name target -prune -o -type f \( -name '*.rs' -o -name Cargo.toml \) -print) Cargo.toml Cargo.lock
 PACKAGES := .venv/.packages-installed
 EXTENSION := .venv/.extension-built
+# Tests of whole processes, which wait a lot: they run beside the others.
+PROCESS_TESTS := tests/flow tests/db/ingest
 
-.PHONY: help demo test bench load fuzz lint lint-rust lint-python all-rust all-python test-rust test-fuzz test-python test-flow docs lock clean setup
+.PHONY: help demo test bench load fuzz lint lint-rust lint-python all-rust all-python test-rust test-fuzz test-python test-processes docs lock clean setup
 
 help:  ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +40,7 @@ test: $(EXTENSION)  ## run every check and every test
 all-rust:
 	@$(MAKE) lint-rust
 	$(MAKE) test-rust
-	$(MAKE) test-flow
+	$(MAKE) test-processes
 
 all-python:
 	@$(MAKE) lint-python
@@ -94,11 +96,11 @@ test-fuzz: $(PACKAGES)
 
 # A test that builds the wheel must not look for this make's job slots, which pytest does not pass on.
 test-python: $(EXTENSION)
-	@env -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest --ignore=tests/flow
+	@env -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest $(addprefix --ignore=,$(PROCESS_TESTS))
 
-# The whole demo, several times over, beside the other tests.
-test-flow: $(EXTENSION)
-	@env -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest tests/flow
+# The whole demo, several times over, and services that are killed, flooded and cut off.
+test-processes: $(EXTENSION)
+	@env -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest $(PROCESS_TESTS)
 
 $(PACKAGES): .ci/requirements.txt .ci/pip.txt
 	@command -v $(PYTHON) > /dev/null || { echo 'python3 is missing: install Python 3.11 or newer' >&2; exit 2; }
