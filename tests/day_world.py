@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import httpx
 
@@ -35,6 +35,8 @@ from tests.edge import services_over
 from tests.held_clock import HeldClock
 
 SECRET = bytes(32)
+# What the channel does to orders and refunds without a plan of their own follows from it.
+CHANNEL_SEED: Final = 7
 OWNER = "test:worker"
 # A cent a second: a fee is chosen by how long a stay lasts.
 TARIFF = """
@@ -213,7 +215,7 @@ async def day_world(pool: Pool, clock: HeldClock, folder: Path) -> AsyncIterator
     at = SetTime(int(clock.now().timestamp() * 1000))
     book = Book(folder / "book.sqlite")
     async with (
-        serving(Desk(book, at, seed=7, secret=SECRET)) as port,
+        serving(Desk(book, at, seed=CHANNEL_SEED, secret=SECRET)) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as people,
     ):
         address = f"http://127.0.0.1:{port}"
