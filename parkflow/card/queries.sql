@@ -28,7 +28,7 @@ select c.*
   from card c
   join unnest($1::smallint[], $2::bigint[]) as k (bucket, card_id) on c.bucket = k.bucket and c.card_id = k.card_id;
 
--- name: owners
+-- name: enrolments
 -- What a stay takes from its card. $1 bucket[], $2 card_id[]
 select c.card_id, c.operator_id, c.vehicle_class
   from card c

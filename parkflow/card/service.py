@@ -9,7 +9,7 @@ from parkflow.agreement.service import Payer
 from parkflow.agreement.state import AgreementState
 from parkflow.card import store
 from parkflow.card.state import CARD, CardEvent, CardState, FreezeReason
-from parkflow.card.store import Card, Owner, StateChange
+from parkflow.card.store import Card, Enrolment, StateChange
 from parkflow.db.conn import Conn
 from parkflow.db.transition import Change, Subject, transition, transition_many
 from parkflow.kit.errors import NotFound, ParkflowError
@@ -81,9 +81,9 @@ async def many(conn: Conn, card_ids: Sequence[int]) -> dict[int, Card]:
     return {card.card_id: card for card in await store.many(conn, sorted(set(card_ids)))}
 
 
-async def owners(conn: Conn, card_ids: Sequence[int]) -> dict[int, Owner]:
+async def enrolments(conn: Conn, card_ids: Sequence[int]) -> dict[int, Enrolment]:
     """Operator and vehicle class by card, for the many stays that begin."""
-    return await store.owners(conn, sorted(set(card_ids)))
+    return await store.enrolments(conn, sorted(set(card_ids)))
 
 
 async def of_accounts(conn: Conn, account_ids: Sequence[int], *, operator_ids: Sequence[int]) -> list[Card]:

@@ -13,7 +13,7 @@ from parkflow.kit.ids import bucket_of
 _SQL = load(__file__)
 
 
-class Owner(NamedTuple):
+class Enrolment(NamedTuple):
     """At which operator a card is, and for which class of vehicle."""
 
     operator_id: int
@@ -89,9 +89,9 @@ async def many(conn: Conn, card_ids: Sequence[int]) -> list[Card]:
     return [_card(row) for row in rows]
 
 
-async def owners(conn: Conn, card_ids: Sequence[int]) -> dict[int, Owner]:
-    rows = await conn.fetch(_SQL.owners, [bucket_of(ident) for ident in card_ids], card_ids)
-    return {row[0]: Owner(row[1], row[2]) for row in rows}
+async def enrolments(conn: Conn, card_ids: Sequence[int]) -> dict[int, Enrolment]:
+    rows = await conn.fetch(_SQL.enrolments, [bucket_of(ident) for ident in card_ids], card_ids)
+    return {row[0]: Enrolment(row[1], row[2]) for row in rows}
 
 
 async def of_account(conn: Conn, account_id: int) -> list[Card]:

@@ -214,13 +214,13 @@ def _closed(
 
 
 async def _to_insert(conn: Conn, new: Sequence[NewStay]) -> list[StayToInsert]:
-    owners = await card_service.owners(conn, [one.group.card_id for one in new]) if new else {}
+    enrolments = await card_service.enrolments(conn, [one.group.card_id for one in new]) if new else {}
     operators = {
         operator_id: await operator_service.get(conn, operator_id)
-        for operator_id in sorted({owner.operator_id for owner in owners.values()})
+        for operator_id in sorted({enrolment.operator_id for enrolment in enrolments.values()})
     }
     return [
-        StayToInsert(one, owner.operator_id, owner.vehicle_class, operators[owner.operator_id].currency)
+        StayToInsert(one, enrolment.operator_id, enrolment.vehicle_class, operators[enrolment.operator_id].currency)
         for one in new
-        if (owner := owners[one.group.card_id])
+        if (enrolment := enrolments[one.group.card_id])
     ]
